@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/err.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+int err_set_input(struct err *err, const char *format, ...)
+{
+	va_list args;
+
+	err->status = EXIT_STATUS_USAGE;
+	va_start(args, format);
+	vsnprintf(err->text, sizeof(err->text), format, args);
+	va_end(args);
+	return -EINVAL;
+}
+
+int err_set_host(struct err *err, int error, const char *format, ...)
+{
+	va_list args;
+	size_t used;
+
+	err->status = EXIT_STATUS_HOST;
+	va_start(args, format);
+	vsnprintf(err->text, sizeof(err->text), format, args);
+	va_end(args);
+	used = strlen(err->text);
+	snprintf(err->text + used, sizeof(err->text) - used, ": %s", strerror(error));
+	return -error;
+}
+
+void err_clean(char *text)
+{
+	for (; *text != '\0'; text++)
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+}

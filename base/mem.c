@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/mman.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define HUGE_PAGE (UINT64_C(2) << 20)
+
+static int map_anonymous(struct mem *mem)
+{
+	/* Room to start on a 2 MiB boundary, so that the kernel can use transparent huge pages. */
+	mem->mapping_len = mem->len + HUGE_PAGE;
+	mem->mapping = mmap(NULL, mem->mapping_len, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (mem->mapping == MAP_FAILED)
+		return -errno;
+	mem->hva = (uint8_t *)(((uintptr_t)mem->mapping + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1));
+	return 0;
+}
+
+static int map_hugetlb(struct mem *mem)
+{
+	mem->mapping_len = mem->len;
+	mem->mapping = mmap(NULL, mem->len, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_HUGE_2MB, -1, 0);
+	if (mem->mapping == MAP_FAILED)
+		return -errno;
+	mem->hva = mem->mapping;
+	return 0;
+}
+
+static int map_memfd(struct mem *mem)
+{
+	mem->fd = memfd_create("guest-memory", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (mem->fd < 0 || ftruncate(mem->fd, (off_t)mem->len) < 0 ||
+	    fcntl(mem->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		return -errno;
+	mem->mapping_len = mem->len;
+	mem->mapping = mmap(NULL, mem->len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
+			    mem->fd, 0);
+	if (mem->mapping == MAP_FAILED)
+		return -errno;
+	mem->hva = mem->mapping;
+	return 0;
+}
+
+static int map(struct mem *mem, enum mem_backing backing)
+{
+	switch (backing) {
+	case MEM_HUGETLB:
+		return map_hugetlb(mem);
+	case MEM_MEMFD:
+		return map_memfd(mem);
+	case MEM_ANONYMOUS:
+	default:
+		return map_anonymous(mem);
+	}
+}
+
+static void place(struct mem *mem, const struct mem_region *regions, unsigned n_regions)
+{
+	*mem = (struct mem){.n_regions = n_regions, .mapping = MAP_FAILED, .fd = -1};
+	for (unsigned i = 0; i < n_regions; i++) {
+		mem->regions[i] = regions[i];
+		mem->regions[i].offset = mem->len;
+		mem->len += regions[i].len;
+	}
+}
+
+int mem_init(struct mem *mem, const struct mem_region *regions, unsigned n_regions,
+	     enum mem_backing backing, struct err *err)
+{
+	int ret;
+
+	place(mem, regions, n_regions);
+	if (backing == MEM_HUGETLB && mem->len % HUGE_PAGE != 0)
+		return err_input(err, "--memory: %" PRIu64 " bytes are no multiple of 2 MiB, "
+				      "which --hugepages needs", mem->len);
+	ret = map(mem, backing);
+	if (ret == 0)
+		return 0;
+	mem_done(mem);
+	if (backing == MEM_HUGETLB)
+		return err_host(err, -ret,
+				"--hugepages: %" PRIu64 " pages of 2 MiB (see vm.nr_hugepages)",
+				mem->len / HUGE_PAGE);
+	return err_host(err, -ret, "--memory: %" PRIu64 " bytes", mem->len);
+}
+
+void mem_done(struct mem *mem)
+{
+	if (mem->mapping != NULL && mem->mapping != MAP_FAILED)
+		munmap(mem->mapping, mem->mapping_len);
+	if (mem->fd >= 0)
+		close(mem->fd);
+	*mem = (struct mem){.mapping = MAP_FAILED, .fd = -1};
+}
+
+int mem_populate(struct mem *mem, struct err *err)
+{
+	if (madvise(mem->hva, mem->len, MADV_POPULATE_WRITE) == 0)
+		return 0;
+	return err_host(err, errno, "--prefault: %" PRIu64 " bytes", mem->len);
+}
+
+int mem_write(const struct mem *mem, uint64_t gpa, const void *bytes, uint64_t len)
+{
+	void *hva = mem_get(mem, gpa, len);
+
+	if (hva == NULL)
+		return -EFAULT;
+	memcpy(hva, bytes, len);
+	return 0;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mem.h - the guest's memory: up to three ranges of guest-physical addresses over one mapping.
+ *
+ * Theory of operation. All RAM is one host mapping; a region says which part of it the guest sees
+ * at which address. The regions are set once, before the first vCPU runs, and only read after
+ * that, so every thread may use them without a lock.
+ *
+ * mem_get() is the only way from a guest address to a host pointer, and it takes a length: a range
+ * that leaves its region, wraps or has no RAM behind it gives NULL. The bytes behind the pointer
+ * belong to the guest, which may change them at any moment: copy first, then judge the copy.
+ */
+#ifndef MAYFLY_BASE_MEM_H
+#define MAYFLY_BASE_MEM_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define MEM_REGIONS_MAX 3
+
+enum mem_backing {
+	MEM_ANONYMOUS, /* private pages of the cell */
+	MEM_MEMFD,     /* a sealed memfd, which another process can be handed */
+	MEM_HUGETLB,   /* pages of 2 MiB from the host's pool, reserved at once */
+	MEM_BACKING_COUNT
+};
+
+struct mem_region {
+	uint64_t gpa;    /* first guest-physical address */
+	uint64_t len;    /* bytes, a multiple of 4 KiB */
+	uint64_t offset; /* of its first byte in the mapping */
+};
+
+struct mem { /* [ro] once mem_init() has returned */
+	uint8_t *hva;
+	uint64_t len; /* bytes of RAM, all regions together */
+	unsigned n_regions;
+	struct mem_region regions[MEM_REGIONS_MAX];
+	void *mapping; /* what munmap() wants; starts up to 2 MiB before hva */
+	uint64_t mapping_len;
+	int fd; /* of the memfd, else -1 */
+};
+
+/*
+ * Maps RAM for the `n_regions` ranges in `regions`, whose `offset`s it fills in. Bytes are zero.
+ * Errors: -EINVAL for lengths the backing cannot have, else what the host answered.
+ */
+MUST_CHECK int mem_init(struct mem *mem, const struct mem_region *regions, unsigned n_regions,
+			enum mem_backing backing, struct err *err);
+
+/* Unmaps; safe after a failed mem_init(), and twice. */
+void mem_done(struct mem *mem);
+
+/* Gives every page of the RAM a host page now. Errors: what the host answered, e.g. -ENOMEM. */
+MUST_CHECK int mem_populate(struct mem *mem, struct err *err);
+
+/* The host address of [gpa, gpa + len), or NULL where that is not RAM of one region. Any thread. */
+static inline void *mem_get(const struct mem *mem, uint64_t gpa, uint64_t len)
+{
+	for (unsigned i = 0; i < mem->n_regions; i++) {
+		const struct mem_region *region = &mem->regions[i];
+		uint64_t inside = gpa - region->gpa;
+
+		if (gpa >= region->gpa && inside < region->len && len <= region->len - inside)
+			return mem->hva + region->offset + inside;
+	}
+	return NULL;
+}
+
+/* Copies `len` bytes in. Returns 0, or -EFAULT with nothing written. */
+MUST_CHECK int mem_write(const struct mem *mem, uint64_t gpa, const void *bytes, uint64_t len);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Linux's words are explained in its Documentation/admin-guide/kernel-parameters.rst. */
+#include "boot-proto/cmdline.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define BLANKS " \t\n"
+
+/* The first word at or after `cursor` that answers to `key`, or NULL. */
+static const char *find_word(const char *cursor, const char *key)
+{
+	size_t key_len = strlen(key);
+
+	for (cursor += strspn(cursor, BLANKS); *cursor != '\0'; cursor += strspn(cursor, BLANKS)) {
+		size_t len = strcspn(cursor, BLANKS);
+
+		if (len >= key_len && memcmp(cursor, key, key_len) == 0 &&
+		    (len == key_len || cursor[key_len] == '='))
+			return cursor;
+		cursor += len;
+	}
+	return NULL;
+}
+
+bool cmdline_has(const char *cmdline, const char *key)
+{
+	return find_word(cmdline, key) != NULL;
+}
+
+bool cmdline_resets_by_i8042(const char *cmdline)
+{
+	bool found = false;
+
+	for (const char *word = find_word(cmdline, "reboot"); word != NULL;
+	     word = find_word(word + strcspn(word, BLANKS), "reboot"))
+		found = memchr(word + strlen("reboot"), 'k', strcspn(word, BLANKS) - strlen("reboot"));
+	return found;
+}
+
+int cmdline_compose(const char *user, bool linux_kernel, bool serial, char *ret_cmdline,
+		    struct err *err)
+{
+	static const struct {
+		const char *key, *value;
+	} words[] = {{"console", "ttyS0"}, {"reboot", "k"}, {"panic", "1"}, {"pci", "off"}};
+	size_t len = 0;
+
+	for (size_t i = 0; linux_kernel && i < ARRAY_LEN(words); i++)
+		if (!cmdline_has(user, words[i].key) && (i != 0 || serial))
+			len += (size_t)snprintf(ret_cmdline + len, LAYOUT_CMDLINE_MAX - len, "%s=%s ",
+						words[i].key, words[i].value);
+	if (strlen(user) >= LAYOUT_CMDLINE_MAX - len)
+		return err_input(err, "command line: %zu bytes are more than the %zu there is room for",
+				 strlen(user), (size_t)LAYOUT_CMDLINE_MAX - 1 - len);
+	memcpy(ret_cmdline + len, user, strlen(user) + 1);
+	if (*user == '\0' && len > 0)
+		ret_cmdline[len - 1] = '\0';
+	return 0;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmdline.h - the guest's command line: what is added to the user's words, and questions about it.
+ *
+ * Words are separated by blanks; a word `key=value` answers to its key.
+ */
+#ifndef MAYFLY_BOOT_CMDLINE_H
+#define MAYFLY_BOOT_CMDLINE_H
+
+#include "boot-proto/boot.h"
+
+/*
+ * Writes the final command line to `ret_cmdline`, LAYOUT_CMDLINE_MAX bytes. Linux gets, before the
+ * user's words and except for keys that these hold: console=ttyS0 where there is a serial port,
+ * reboot=k panic=1 pci=off. Other images get the user's words. Errors: -EINVAL if it gets too long.
+ */
+MUST_CHECK int cmdline_compose(const char *user, bool linux_kernel, bool serial, char *ret_cmdline,
+			       struct err *err);
+
+/* Is there a word `key` or `key=...`? */
+bool cmdline_has(const char *cmdline, const char *key);
+
+/* Does Linux reset by the keyboard controller, that is: has the last `reboot=` the letter k? */
+bool cmdline_resets_by_i8042(const char *cmdline);
+
+#endif

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/cell.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include "base/msg.h"
+#include "boot-proto/cmdline.h"
+#include "seccomp/jail.h"
+
+#define STOP_TIMEOUT_MS   200  /* for vCPUs to say what they were doing */
+#define OUTPUT_TIMEOUT_MS 5000 /* for a slow reader to take the last output */
+#define DRAIN_INTERVAL_US 10000
+
+/* One cell a process; too large for a stack, and nothing is allocated. */
+static struct cell {
+	const struct cell_spec *spec;
+	struct boot_kind kind;
+	char cmdline[LAYOUT_CMDLINE_MAX];
+	struct vm_config vm_config;
+	struct vm vm;
+	struct to_cell in;
+	struct from_cell out;
+} cell;
+
+static void tell(uint32_t type)
+{
+	cell.out.type = type;
+	/* If nobody listens any more, the parent-death signal is on its way. */
+	if (msg_send(cell.spec->socket, &cell.out, from_cell_len(type)) < 0)
+		_exit(EXIT_STATUS_DIED);
+}
+
+static _Noreturn void fail(const struct err *err)
+{
+	cell.out.failed = *err;
+	tell(FROM_CELL_FAILED);
+	_exit(EXIT_STATUS_DIED);
+}
+
+/* The PIC and the PIT are for guests that cannot do without. */
+static enum irqchip_kind choose_irqchip(void)
+{
+	if (cell.spec->irqchip != IRQCHIP_AUTO)
+		return cell.spec->irqchip;
+	if (cmdline_has(cell.cmdline, "noapic") || (cell.kind.linux_kernel && !cell.spec->acpi))
+		return IRQCHIP_KERNEL;
+	return IRQCHIP_SPLIT;
+}
+
+/* Looks at the image and settles what depends on it. */
+static int resolve(struct err *err)
+{
+	const struct cell_spec *spec = cell.spec;
+	int ret = boot_identify(&spec->kernel, spec->format, &cell.kind, err);
+
+	if (ret < 0)
+		return ret;
+	err->subject = ERR_SUBJECT_NONE;
+	ret = cmdline_compose(spec->cmdline, cell.kind.linux_kernel, spec->vm.serial, cell.cmdline,
+			      err);
+	cell.vm_config = spec->vm;
+	cell.vm_config.irqchip = choose_irqchip();
+	return ret;
+}
+
+static _Noreturn void tell_resolved(void)
+{
+	cell.out.resolved = (struct resolved){.format = cell.kind.format,
+					      .linux_kernel = cell.kind.linux_kernel,
+					      .irqchip = cell.vm_config.irqchip};
+	memcpy(cell.out.resolved.cmdline, cell.cmdline, sizeof(cell.cmdline));
+	tell(FROM_CELL_RESOLVED);
+	_exit(0);
+}
+
+static int load(struct boot_entry *ret_entry, struct err *err)
+{
+	const struct boot_request request = {
+		.kernel = cell.spec->kernel,
+		.initrd = cell.spec->initrd,
+		.kind = cell.kind,
+		.cmdline = cell.cmdline,
+		.machine = {.n_cpus = cell.vm_config.n_vcpus,
+			    .acpi = cell.spec->acpi,
+			    .i8042 = cmdline_resets_by_i8042(cell.cmdline),
+			    .serial = cell.vm_config.serial,
+			    .pic = cell.vm_config.irqchip == IRQCHIP_KERNEL},
+	};
+	int ret = boot_load(&request, &cell.vm.mem, ret_entry, err);
+
+	counters_stamp(cell.vm_config.counters, PHASE_IMAGE);
+	return ret;
+}
+
+/* The supervisor asks the host while we make the VM; its answer may already be there. */
+static int receive_cpuid(struct err *err)
+{
+	int n = msg_recv(cell.spec->socket, &cell.in, sizeof(cell.in), 0);
+
+	if (n <= 0 || cell.in.type != TO_CELL_CPUID)
+		return err_host(err, n < 0 ? -n : EPIPE, "CPUID of the host");
+	return 0;
+}
+
+static int set_up(struct err *err)
+{
+	struct boot_entry entry;
+	int ret;
+
+	cell.vm.uart.outlet.fd = cell.spec->output_fd;
+	cell.vm.uart.outlet.kind = cell.spec->output_kind;
+	if ((ret = vm_init(&cell.vm, cell.spec->kvm_fd, &cell.vm_config, err)) < 0 ||
+	    (ret = load(&entry, err)) < 0 || (ret = receive_cpuid(err)) < 0 ||
+	    (ret = vm_set_entry(&cell.vm, &cell.in.host, &entry, err)) < 0)
+		return ret;
+	counters_stamp(cell.vm_config.counters, PHASE_REGISTERS);
+	return 0;
+}
+
+/* The signals that a terminal sends to both processes stay blocked: they are the supervisor's. */
+static void on_signal(int signal)
+{
+	(void)signal;
+	vcpu_interrupt_self();
+}
+
+static int install_handlers(struct err *err)
+{
+	const struct sigaction action = {.sa_handler = on_signal};
+	sigset_t control;
+
+	sigemptyset(&control);
+	sigaddset(&control, CONTROL_SIGNAL);
+	sigaddset(&control, SIGALRM);
+	if (sigaction(CONTROL_SIGNAL, &action, NULL) < 0 ||
+	    sigaction(SIGALRM, &action, NULL) < 0 || sigprocmask(SIG_UNBLOCK, &control, NULL) < 0)
+		return err_host(err, errno, "signal handlers");
+	return 0;
+}
+
+/* One message of the supervisor's while the guest runs. */
+static void obey(void)
+{
+	switch (cell.in.type) {
+	case TO_CELL_INPUT:
+		uart_input(&cell.vm.uart, cell.in.input, cell.in.len);
+		break;
+	case TO_CELL_CTRL_ALT_DEL:
+		if (!i8042_ctrl_alt_del(&cell.vm.i8042))
+			tell(FROM_CELL_NO_KEYBOARD);
+		break;
+	case TO_CELL_STOP:
+		ending_set(&cell.vm.ending, END_STOPPED, 0);
+		break;
+	default:
+		break;
+	}
+}
+
+static void listen_to_supervisor(void)
+{
+	int n;
+
+	while ((n = msg_recv(cell.spec->socket, &cell.in, sizeof(cell.in), MSG_DONTWAIT)) > 0)
+		obey();
+	if (n == 0)
+		_exit(EXIT_STATUS_DIED);
+}
+
+static void ask_for_input(void)
+{
+	unsigned wish = uart_take_wish(&cell.vm.uart);
+
+	if (wish == 0)
+		return;
+	cell.out.wish = wish;
+	tell(FROM_CELL_WISH);
+}
+
+static _Noreturn void tell_ended(void)
+{
+	struct ended *ended = &cell.out.ended;
+	enum end_reason reason;
+
+	*ended = (struct ended){0};
+	reason = ending_get(&cell.vm.ending, &ended->detail);
+	ended->reason = reason;
+	ended->dropped = cell.vm.uart.outlet.dropped;
+	for (unsigned i = 0; i < cell.vm_config.n_vcpus; i++)
+		ended->states[i] = (uint8_t)cell.vm.vcpus[i].state;
+	if (reason == END_TRIPLE_FAULT || reason == END_KVM_ERROR)
+		ended->crash = cell.vm.vcpus[ended->detail].crash;
+	tell(FROM_CELL_ENDED);
+	_exit(0);
+}
+
+/* Output that the reader did not take is tried again, by a timer, until it has gone. */
+static void drain_output(void)
+{
+	const struct itimerval soon = {.it_value = {.tv_usec = DRAIN_INTERVAL_US}};
+
+	if (!uart_drain(&cell.vm.uart))
+		setitimer(ITIMER_REAL, &soon, NULL);
+}
+
+static void run(void)
+{
+	while (vm_run(&cell.vm) == VCPU_SIGNALLED) {
+		listen_to_supervisor();
+		ask_for_input();
+		drain_output();
+	}
+}
+
+static int output_patience_ms(void)
+{
+	return ending_get(&cell.vm.ending, NULL) == END_STOPPED ? 0 : OUTPUT_TIMEOUT_MS;
+}
+
+_Noreturn void cell_main(const struct cell_spec *spec)
+{
+	const int keep[] = {STDERR_FILENO, spec->socket,    spec->kvm_fd,
+			    spec->output_fd, spec->kernel.fd, spec->initrd.fd};
+	struct err err = {0};
+
+	cell.spec = spec;
+	counters_stamp(spec->vm.counters, PHASE_CELL);
+	if (jail_enter(keep, ARRAY_LEN(keep), spec->supervisor, &err) < 0 || resolve(&err) < 0)
+		fail(&err);
+	if (spec->dry_run)
+		tell_resolved();
+	if (set_up(&err) < 0 || install_handlers(&err) < 0 || vm_start(&cell.vm, &err) < 0)
+		fail(&err);
+	run();
+	counters_stamp(spec->vm.counters, PHASE_ENDED);
+	vm_stop(&cell.vm, STOP_TIMEOUT_MS);
+	outlet_finish(&cell.vm.uart.outlet, output_patience_ms());
+	tell_ended();
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cell.h - the process the guest lives in: it knows numbers and descriptors, no path.
+ *
+ * It closes what it inherited, makes the VM, parses the image, runs the guest, and tells the
+ * supervisor how that ended. It allocates nothing once the guest runs.
+ */
+#ifndef MAYFLY_MONITOR_CELL_H
+#define MAYFLY_MONITOR_CELL_H
+
+#include "monitor/protocol.h"
+
+struct cell_spec {
+	int socket;    /* to the supervisor */
+	int kvm_fd;    /* -1 for a dry run */
+	int output_fd; /* of the serial port, or -1 */
+	enum outlet_kind output_kind;
+	pid_t supervisor;
+	struct boot_image kernel;
+	struct boot_image initrd; /* len 0: none */
+	enum boot_format format;
+	enum irqchip_kind irqchip;
+	bool acpi;
+	bool dry_run; /* say what the image is, and end */
+	char cmdline[LAYOUT_CMDLINE_MAX]; /* the user's words */
+	struct vm_config vm;
+};
+
+/* Lives the cell's life. The process is the cell's own, with one thread. */
+_Noreturn void cell_main(const struct cell_spec *spec);
+
+#endif

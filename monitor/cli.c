@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/cli.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "monitor/config_json.h"
+#include "monitor/options.h"
+
+#define OPTIONS_MAX     48
+#define CONFIG_LEN_MAX  (1 << 20)
+#define LONG_ONLY       256  /* getopt's value of an option: its letter, or this plus its index */
+#define HELP            1000
+
+static bool is_positional(const struct option_def *option)
+{
+	return isupper((unsigned char)option->name[0]);
+}
+
+static int has_argument(const struct option_def *option)
+{
+	if (option->kind == OPTION_TABLE)
+		return optional_argument;
+	return option->argument != NULL ? required_argument : no_argument;
+}
+
+/* getopt's view of the table. */
+struct getopt_tables {
+	struct option longs[OPTIONS_MAX];
+	char letters[3 * OPTIONS_MAX];
+};
+
+static void add_letter(char *letters, char letter, int has_arg)
+{
+	size_t len = strlen(letters);
+
+	letters[len++] = letter;
+	if (has_arg == required_argument)
+		letters[len++] = ':';
+	letters[len] = '\0';
+}
+
+static void fill_tables(struct getopt_tables *tables)
+{
+	unsigned n = 0;
+
+	*tables = (struct getopt_tables){.letters = ":h"};
+	for (size_t i = 0; i < n_options; i++) {
+		if (is_positional(&options[i]))
+			continue;
+		tables->longs[n++] = (struct option){options[i].name, has_argument(&options[i]),
+						     NULL, LONG_ONLY + (int)i};
+		if (options[i].letter != 0)
+			add_letter(tables->letters, options[i].letter, has_argument(&options[i]));
+	}
+	tables->longs[n] = (struct option){"help", no_argument, NULL, HELP};
+}
+
+static const struct option_def *find_letter(int letter)
+{
+	for (size_t i = 0; i < n_options; i++)
+		if (options[i].letter != 0 && options[i].letter == letter)
+			return &options[i];
+	return NULL;
+}
+
+/* Says which option getopt did not like; it has just read argv[optind - 1]. */
+static int refuse(int code, char **argv, struct err *err)
+{
+	if (code == ':')
+		return err_input(err, "%s: a value is missing", argv[optind - 1]);
+	if (optopt >= LONG_ONLY)
+		return err_input(err, "%s: it takes no value", argv[optind - 1]);
+	if (optopt != 0)
+		return err_input(err, "-%c: there is no such option (see --help)", optopt);
+	return err_input(err, "%s: there is no such option (see --help)", argv[optind - 1]);
+}
+
+static int set_named(const struct option_def *option, struct config *config, struct err *err)
+{
+	struct err inner;
+
+	if (option_set(option, config, optarg, &inner) == 0)
+		return 0;
+	return err_input(err, "--%s: %.200s", option->name, inner.text);
+}
+
+enum pass {
+	PASS_CONFIG_FILE, /* only --config counts, and --help */
+	PASS_ALL,
+};
+
+/* One pass over the options, up to "--". Positional words are left behind optind. */
+static int parse_options(int argc, char **argv, enum pass pass, struct cli *cli, struct err *err)
+{
+	struct getopt_tables tables;
+	int code, ret;
+
+	fill_tables(&tables);
+	optind = 0; /* starts glibc's getopt anew */
+	opterr = 0;
+	while ((code = getopt_long(argc, argv, tables.letters, tables.longs, NULL)) != -1) {
+		const struct option_def *option;
+
+		if (code == '?' || code == ':')
+			return refuse(code, argv, err);
+		if (code == 'h' || code == HELP) {
+			*cli = (struct cli){.command = CLI_HELP, .help_for = CLI_RUN};
+			return 0;
+		}
+		option = code >= LONG_ONLY ? &options[code - LONG_ONLY] : find_letter(code);
+		if (pass == PASS_CONFIG_FILE && option->offset != offsetof(struct config, config_path))
+			continue;
+		ret = set_named(option, &cli->config, err);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+static int read_config_text(const char *path, char **ret_text, size_t *ret_len, struct err *err)
+{
+	SCOPE_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	SCOPE_FREE char *text = NULL;
+	struct stat status;
+	int ret;
+
+	if (fd < 0 || fstat(fd, &status) < 0)
+		return err_host(err, errno, "config \"%s\"", path);
+	if (!S_ISREG(status.st_mode))
+		return err_input(err, "config \"%s\": it is no regular file", path);
+	if (status.st_size > CONFIG_LEN_MAX)
+		return err_input(err, "config \"%s\": %lld bytes are more than %d", path,
+				 (long long)status.st_size, CONFIG_LEN_MAX);
+	text = malloc((size_t)status.st_size + 1);
+	if (text == NULL)
+		return err_host(err, ENOMEM, "config \"%s\"", path);
+	ret = fd_pread_all(fd, text, (size_t)status.st_size, 0);
+	if (ret < 0)
+		return err_host(err, -ret, "config \"%s\"", path);
+	*ret_len = (size_t)status.st_size;
+	*ret_text = TAKE_PTR(text);
+	return 0;
+}
+
+/* The parsed tree stays allocated: the configuration's strings are in it. */
+static int read_config_file(struct config *config, struct err *err)
+{
+	SCOPE_FREE char *text = NULL;
+	struct err inner;
+	json_t *root;
+	size_t len;
+	int ret = read_config_text(config->config_path, &text, &len, err);
+
+	if (ret < 0) {
+		err->status = EXIT_STATUS_USAGE;
+		return ret;
+	}
+	if (config_json_read(text, len, config, &root, &inner) < 0)
+		return err_input(err, "config \"%s\": %.180s", config->config_path, inner.text);
+	return 0;
+}
+
+/* Joins what follows "--" into the guest's command line. */
+static int join_words(int n_words, char **words, struct config *config, struct err *err)
+{
+	size_t len = 0, word_len;
+
+	for (int i = 0; i < n_words; i++) {
+		word_len = strlen(words[i]);
+		if (word_len + 1 >= sizeof(config->cmdline) - len)
+			return err_input(err, "command line: its words take more than %zu bytes",
+					 sizeof(config->cmdline) - 1);
+		if (i > 0)
+			config->cmdline[len++] = ' ';
+		memcpy(config->cmdline + len, words[i], word_len + 1);
+		len += word_len;
+	}
+	return 0;
+}
+
+static int take_image(int argc, char **argv, struct config *config, struct err *err)
+{
+	if (argc - optind > 1)
+		return err_input(err, "%s: one IMAGE is enough (the guest's words go after --)",
+				 argv[optind + 1]);
+	if (optind < argc)
+		config->image = argv[optind];
+	return 0;
+}
+
+/* Where "--" is, or argc. */
+static int find_separator(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--") == 0)
+			return i;
+	return argc;
+}
+
+static int parse_run(int argc, char **argv, struct cli *cli, struct err *err)
+{
+	int separator = find_separator(argc, argv), ret;
+
+	config_init(&cli->config);
+	ret = parse_options(separator, argv, PASS_CONFIG_FILE, cli, err);
+	if (ret == 0 && cli->command == CLI_RUN && cli->config.config_path != NULL)
+		ret = read_config_file(&cli->config, err);
+	if (ret == 0 && cli->command == CLI_RUN)
+		ret = parse_options(separator, argv, PASS_ALL, cli, err);
+	if (ret < 0 || cli->command != CLI_RUN)
+		return ret;
+	if ((ret = take_image(separator, argv, &cli->config, err)) < 0)
+		return ret;
+	if (separator < argc &&
+	    (ret = join_words(argc - separator - 1, argv + separator + 1, &cli->config, err)) < 0)
+		return ret;
+	return config_check(&cli->config, err);
+}
+
+static bool is_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
+}
+
+static int parse_doctor(int argc, char **argv, struct cli *cli, struct err *err)
+{
+	for (int i = 1; i < argc; i++) {
+		if (is_help(argv[i]))
+			*cli = (struct cli){.command = CLI_HELP, .help_for = CLI_DOCTOR};
+		else if (strcmp(argv[i], "--json") == 0)
+			cli->doctor_json = true;
+		else
+			return err_input(err, "%s: there is no such option (see doctor --help)",
+					 argv[i]);
+	}
+	return 0;
+}
+
+int cli_parse(int argc, char **argv, struct cli *ret_cli, struct err *err)
+{
+	*ret_cli = (struct cli){.command = CLI_HELP, .help_for = CLI_HELP};
+	if (argc < 2)
+		return err_input(err, "a command is missing: run or doctor (see --help)");
+	if (is_help(argv[1]))
+		return 0;
+	if (strcmp(argv[1], "--version") == 0) {
+		ret_cli->command = CLI_VERSION;
+		return 0;
+	}
+	if (strcmp(argv[1], "run") == 0) {
+		ret_cli->command = CLI_RUN;
+		return parse_run(argc - 1, argv + 1, ret_cli, err);
+	}
+	if (strcmp(argv[1], "doctor") == 0) {
+		ret_cli->command = CLI_DOCTOR;
+		return parse_doctor(argc - 1, argv + 1, ret_cli, err);
+	}
+	return err_input(err, "%.100s: there is no such command (see --help)", argv[1]);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cli.h - the command line: which command, and for `run` a checked configuration.
+ *
+ * Everything it says of options comes from the table in options.c.
+ */
+#ifndef MAYFLY_MONITOR_CLI_H
+#define MAYFLY_MONITOR_CLI_H
+
+#include <stdio.h>
+
+#include "monitor/config.h"
+
+
+
+enum cli_command { CLI_HELP, CLI_VERSION, CLI_RUN, CLI_DOCTOR };
+
+struct cli {
+	enum cli_command command;
+	enum cli_command help_for; /* CLI_HELP: CLI_HELP itself is the overview */
+	bool doctor_json;
+	struct config config; /* CLI_RUN; its strings live as long as the process */
+};
+
+/* Reads the arguments and the configuration file they name. Errors: -EINVAL, with the option. */
+MUST_CHECK int cli_parse(int argc, char **argv, struct cli *ret_cli, struct err *err);
+
+/* Prints the help of a command, or the overview. */
+void cli_print_help(FILE *to, enum cli_command command);
+
+#endif

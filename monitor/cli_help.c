@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <ctype.h>
+#include <string.h>
+
+#include "monitor/cli.h"
+#include "monitor/options.h"
+
+#define HELP_COLUMN 30
+#define HELP_WIDTH  96
+
+static const char overview[] =
+	"usage: mayfly COMMAND\n"
+	"\n"
+	"  run [OPTIONS] [IMAGE] [-- ARG...]   boot a microVM and wait for its end\n"
+	"  doctor [--json]                     tell whether this host can run microVMs\n"
+	"\n"
+	"  mayfly --version, --help; mayfly COMMAND --help\n";
+
+static const char run_usage[] =
+	"usage: mayfly run [OPTIONS] [IMAGE] [-- ARG...]\n"
+	"\n"
+	"Boots a microVM, connects its serial port to this terminal, and ends when it ends.\n"
+	"\n";
+
+static const char run_endings[] =
+	"\n"
+	"On a terminal, Ctrl-] is the escape key: then q ends the run, r types Ctrl-Alt-Del,\n"
+	"Ctrl-] types itself, ? shows this list.\n"
+	"\n"
+	"Exit status: 0-123 the guest's own; 124 the time limit; 125 usage, configuration, image\n"
+	"or host files; 126 this host cannot; 127 the guest or its cell died; 128+N signal N.\n";
+
+static const char doctor_usage[] =
+	"usage: mayfly doctor [--json]\n"
+	"\n"
+	"Looks at this host and says what is there for microVMs, what is missing, and how to mend\n"
+	"it.\n"
+	"\n"
+	"Exit status: 0 good; 1 works with something missing; 2 cannot run.\n";
+
+/* Prints words from `text` up to the width; returns where the next line begins. */
+static const char *print_line(FILE *to, const char *text, size_t width)
+{
+	size_t len = strlen(text);
+
+	if (len > width) {
+		len = width;
+		while (len > 0 && text[len] != ' ')
+			len--;
+	}
+	fprintf(to, "%.*s\n", (int)len, text);
+	text += len;
+	return *text == ' ' ? text + 1 : text;
+}
+
+static void print_option(FILE *to, const struct option_def *option)
+{
+	char left[64], help[256];
+	const char *rest = help;
+	bool optional = option->kind == OPTION_TABLE;
+
+	if (isupper((unsigned char)option->name[0]))
+		snprintf(left, sizeof(left), "  %s", option->argument);
+	else
+		snprintf(left, sizeof(left), "  %c%c%c --%s%s%s%s", option->letter ? '-' : ' ',
+			 option->letter ? option->letter : ' ', option->letter ? ',' : ' ',
+			 option->name,
+			 option->argument == NULL ? ""
+			 : optional               ? "["
+						  : "=",
+			 option->argument == NULL ? ""
+			 : optional               ? "=json"
+						  : option->argument,
+			 optional ? "]" : "");
+	snprintf(help, sizeof(help), "%s%s%s%s", option->help, option->fallback ? " (" : "",
+		 option->fallback ? option->fallback : "", option->fallback ? ")" : "");
+	fprintf(to, "%-*s", HELP_COLUMN, left);
+	if (strlen(left) >= HELP_COLUMN)
+		fprintf(to, "\n%*s", HELP_COLUMN, "");
+	rest = print_line(to, rest, HELP_WIDTH - HELP_COLUMN);
+	while (*rest != '\0') {
+		fprintf(to, "%*s", HELP_COLUMN, "");
+		rest = print_line(to, rest, HELP_WIDTH - HELP_COLUMN);
+	}
+}
+
+void cli_print_help(FILE *to, enum cli_command command)
+{
+	switch (command) {
+	case CLI_RUN:
+		fputs(run_usage, to);
+		for (size_t i = 0; i < n_options; i++)
+			print_option(to, &options[i]);
+		fputs(run_endings, to);
+		break;
+	case CLI_DOCTOR:
+		fputs(doctor_usage, to);
+		break;
+	case CLI_HELP:
+	case CLI_VERSION:
+	default:
+		fputs(overview, to);
+		break;
+	}
+}

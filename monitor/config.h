@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config.h - everything a run was asked for, in the user's terms: paths, words, sizes.
+ *
+ * Filled from the configuration file and then the command line by the one table in options.c, and
+ * checked as a whole by config_check(). Lives in the supervisor; the cell gets a struct cell_spec.
+ */
+#ifndef MAYFLY_MONITOR_CONFIG_H
+#define MAYFLY_MONITOR_CONFIG_H
+
+#include "monitor/vm.h"
+
+enum serial_kind { SERIAL_STDIO, SERIAL_NONE, SERIAL_FILE };
+
+/* How a table that was asked for is printed. */
+enum table_format { TABLE_OFF, TABLE_TEXT, TABLE_JSON, TABLE_FORMAT_COUNT };
+
+struct config {
+	const char *image; /* a path, "-" for standard input, NULL for the built-in guest */
+	const char *initrd;
+	char cmdline[LAYOUT_CMDLINE_MAX]; /* the user's words */
+	int format;                       /* enum boot_format */
+	uint64_t memory;                  /* bytes */
+	bool memfd;
+	bool hugepages;
+	bool prefault;
+	unsigned n_cpus;
+	unsigned n_pins;
+	uint16_t pins[VM_PINS_MAX];
+	bool acpi;
+	int irqchip; /* enum irqchip_kind */
+	int serial;  /* enum serial_kind */
+	const char *serial_path;
+	uint64_t timeout_ns; /* 0: none */
+	const char *config_path;
+	const char *report_path;
+	int exits;    /* enum table_format */
+	int timeline; /* enum table_format */
+	bool dry_run;
+	bool verbose;
+	bool quiet;
+};
+
+/* What `mayfly run` does when nothing is asked for. */
+void config_init(struct config *config);
+
+/* Whether the parts fit together and this host can try. Errors: -EINVAL, naming the option. */
+MUST_CHECK int config_check(const struct config *config, struct err *err);
+
+#endif

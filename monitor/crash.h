@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * crash.h - what a dead vCPU leaves behind: registers, the bytes at its instruction pointer, and how
+ * its addresses translate. Collected by the cell, told in words by the supervisor.
+ */
+#ifndef MAYFLY_MONITOR_CRASH_H
+#define MAYFLY_MONITOR_CRASH_H
+
+#include <linux/kvm.h>
+#include <stdbool.h>
+
+#include "base/mem.h"
+
+#define CRASH_BYTES      16
+#define CRASH_LEVELS_MAX 5
+#define CRASH_KVM_DATA   16
+
+/* From a guest-virtual address through every page table to the host's memory. */
+struct crash_walk {
+	uint64_t gva;
+	uint32_t depth;    /* levels of this paging mode; 0: paging is off */
+	uint32_t n_levels; /* of these, looked at */
+	bool mapped;       /* `gpa` is valid */
+	bool has_hva;      /* `hva` is valid: there is RAM */
+	uint64_t gpa;
+	uint64_t hva;
+	struct {
+		uint64_t entry_gpa;
+		uint64_t entry;
+	} levels[CRASH_LEVELS_MAX];
+};
+
+struct crash {
+	bool has_registers; /* else nothing below could be read */
+	bool was_reset;     /* they are those of a reset, not the guest's */
+	uint32_t n_bytes;   /* of code at rip */
+	uint8_t bytes[CRASH_BYTES];
+	struct kvm_regs regs;
+	struct kvm_sregs sregs;
+	struct crash_walk rip, cr2;
+	uint32_t kvm_suberror; /* of KVM_EXIT_INTERNAL_ERROR */
+	uint32_t n_kvm_data;
+	uint64_t kvm_data[CRASH_KVM_DATA];
+};
+
+/* Fills in what a stopped vCPU tells. The vCPU's own thread. */
+void crash_collect(int vcpu_fd, const struct kvm_run *run, const struct mem *mem,
+		   struct crash *ret_crash);
+
+#endif

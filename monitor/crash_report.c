@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/crash_report.h"
+
+#include <inttypes.h>
+
+#define INTERNAL_EMULATION 1 /* KVM_INTERNAL_ERROR_EMULATION */
+#define INTERNAL_DELIVERY  3 /* KVM_INTERNAL_ERROR_DELIVERY_EV */
+#define EFLAGS_MASK        UINT64_C(0xffffffff)
+
+static void print_registers(FILE *to, const struct kvm_regs *r, const struct kvm_sregs *s)
+{
+	const struct {
+		const char *name;
+		uint64_t value;
+	} all[] = {
+		{"rip", r->rip}, {"rsp", r->rsp}, {"rbp", r->rbp}, {"rflags", r->rflags},
+		{"rax", r->rax}, {"rbx", r->rbx}, {"rcx", r->rcx}, {"rdx", r->rdx},
+		{"rsi", r->rsi}, {"rdi", r->rdi}, {"r8", r->r8},   {"r9", r->r9},
+		{"r10", r->r10}, {"r11", r->r11}, {"r12", r->r12}, {"r13", r->r13},
+		{"r14", r->r14}, {"r15", r->r15}, {"cr0", s->cr0}, {"cr2", s->cr2},
+		{"cr3", s->cr3}, {"cr4", s->cr4}, {"efer", s->efer}, {"gdt", s->gdt.base},
+		{"idt", s->idt.base}, {"cs", s->cs.selector}, {"ss", s->ss.selector},
+		{"tr", s->tr.selector},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		fprintf(to, "%s%6s %016" PRIx64 "%s", i % 4 == 0 ? "  " : " ", all[i].name,
+			all[i].value, i % 4 == 3 ? "\n" : "");
+	fprintf(to, "  mode: %s\n",
+		s->cs.l != 0           ? "64 bits"
+		: (s->cr0 & 1) == 0    ? "real"
+		: s->cs.db != 0        ? "32 bits"
+				       : "16 bits");
+}
+
+static void print_bytes(FILE *to, const struct crash *crash)
+{
+	uint32_t n = crash->n_bytes < CRASH_BYTES ? crash->n_bytes : CRASH_BYTES;
+
+	fprintf(to, "  code:");
+	for (uint32_t i = 0; i < n; i++)
+		fprintf(to, " %02x", crash->bytes[i]);
+	fprintf(to, "%s\n", n == 0 ? " not readable" : "");
+}
+
+static void print_walk(FILE *to, const char *name, const struct crash_walk *walk)
+{
+	uint32_t n = walk->n_levels < CRASH_LEVELS_MAX ? walk->n_levels : CRASH_LEVELS_MAX;
+
+	fprintf(to, "  %s: gva 0x%" PRIx64 "\n", name, walk->gva);
+	for (uint32_t i = 0; i < n; i++)
+		fprintf(to, "    level %u: entry 0x%016" PRIx64 " at gpa 0x%" PRIx64 "%s\n",
+			walk->depth - i,
+			walk->levels[i].entry, walk->levels[i].entry_gpa,
+			(walk->levels[i].entry & 1) == 0 ? " (not present)" : "");
+	if (!walk->mapped)
+		fprintf(to, "    no page\n");
+	else if (!walk->has_hva)
+		fprintf(to, "    gpa 0x%" PRIx64 ": no memory behind it\n", walk->gpa);
+	else
+		fprintf(to, "    gpa 0x%" PRIx64 " -> hva 0x%" PRIx64 "\n", walk->gpa, walk->hva);
+}
+
+static void print_kvm_error(FILE *to, const struct crash *crash)
+{
+	uint32_t n = crash->n_kvm_data < CRASH_KVM_DATA ? crash->n_kvm_data : CRASH_KVM_DATA;
+
+	fprintf(to, "  KVM: suberror %u%s; data", crash->kvm_suberror,
+		crash->kvm_suberror == INTERNAL_EMULATION  ? " (an instruction it cannot emulate)"
+		: crash->kvm_suberror == INTERNAL_DELIVERY ? " (an exit while it delivered an event)"
+							   : "");
+	for (uint32_t i = 0; i < n; i++)
+		fprintf(to, " %" PRIx64, crash->kvm_data[i]);
+	fputc('\n', to);
+}
+
+static const char *hint_of(const struct crash *crash, enum end_reason reason)
+{
+	if (reason == END_KVM_ERROR && crash->kvm_suberror == INTERNAL_EMULATION)
+		return "KVM emulates this guest's code: on kvm_pvm all of ring 0, elsewhere "
+		       "accesses to addresses without memory. It knows integer instructions; "
+		       "SSE and x87 in ring 0 need VT-x or AMD-V";
+	if (!crash->has_registers || reason != END_TRIPLE_FAULT)
+		return NULL;
+	if (crash->sregs.idt.limit == 0 || !crash->rip.mapped)
+		return !crash->rip.mapped ? "there is no page at rip: a jump to nowhere, or page "
+					    "tables that were switched away from under the code"
+					  : "an exception came, and there is no table to handle it";
+	if (!crash->cr2.mapped && crash->sregs.cr2 != 0)
+		return "the last page fault was at cr2, where no page is, and its handler failed "
+		       "too: a stack that overflowed looks like this";
+	return "an exception came whose handler failed, and the handler of that too";
+}
+
+void crash_print(FILE *to, const struct crash *crash, enum end_reason reason)
+{
+	const char *hint = hint_of(crash, reason);
+
+	if (reason == END_KVM_ERROR)
+		print_kvm_error(to, crash);
+	if (crash->was_reset) {
+		fprintf(to, "  KVM has reset the vCPU before it told of the fault (as it does on "
+			    "AMD-V): the guest's registers are lost\n");
+		return;
+	}
+	if (crash->has_registers) {
+		print_registers(to, &crash->regs, &crash->sregs);
+		print_bytes(to, crash);
+		print_walk(to, "rip", &crash->rip);
+		print_walk(to, "cr2", &crash->cr2);
+	}
+	if (hint != NULL)
+		fprintf(to, "  hint: %s\n", hint);
+}

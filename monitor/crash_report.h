@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* crash_report.h - a dead vCPU in words: registers, bytes at RIP, page walks, and a hint. */
+#ifndef MAYFLY_MONITOR_CRASH_REPORT_H
+#define MAYFLY_MONITOR_CRASH_REPORT_H
+
+#include <stdio.h>
+
+#include "monitor/ending.h"
+#include "monitor/crash.h"
+
+/* Prints several lines. `crash` comes from the cell: numbers, bounded here once more. */
+void crash_print(FILE *to, const struct crash *crash, enum end_reason reason);
+
+#endif

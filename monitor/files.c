@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+
+#define COPY_CHUNK 65536
+
+extern const uint8_t builtin_guest[], builtin_guest_end[];
+
+int files_reserve_standard(struct err *err)
+{
+	struct pollfd standard[] = {{.fd = 0}, {.fd = 1}, {.fd = 2}};
+
+	poll(standard, ARRAY_LEN(standard), 0);
+	for (int fd = 0; fd < (int)ARRAY_LEN(standard); fd++)
+		if ((standard[fd].revents & POLLNVAL) != 0 && open("/dev/null", O_RDWR) != fd)
+			return err_host(err, errno, "/dev/null");
+	return 0;
+}
+
+static int open_kvm(int *ret_fd, struct err *err)
+{
+	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_host(err, errno, "/dev/kvm (see mayfly doctor)");
+	*ret_fd = fd;
+	return 0;
+}
+
+/* A file that the user named and that must be there. Status 125: it is the user's to mend. */
+static int refuse(struct err *err, int error, const char *what, const char *path)
+{
+	int ret = err_host(err, error, "%s \"%.150s\"", what, path);
+
+	err->status = EXIT_STATUS_USAGE;
+	return ret;
+}
+
+static int open_image(const char *what, const char *path, struct boot_image *ret_image,
+		      struct err *err)
+{
+	SCOPE_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat status;
+
+	if (fd < 0 || fstat(fd, &status) < 0)
+		return refuse(err, errno, what, path);
+	if (!S_ISREG(status.st_mode))
+		return err_input(err, "%s \"%.150s\": it is no regular file", what, path);
+	if (status.st_size == 0)
+		return err_input(err, "%s \"%.150s\": the file is empty", what, path);
+	*ret_image = (struct boot_image){.fd = TAKE_FD(fd), .len = (uint64_t)status.st_size};
+	return 0;
+}
+
+/* An image on standard input may be a pipe: it is read to its end, as far as it could ever fit. */
+static int spool_image(uint64_t max_len, struct boot_image *ret_image, struct err *err)
+{
+	SCOPE_FD int fd = memfd_create("image", MFD_CLOEXEC);
+	static uint8_t chunk[COPY_CHUNK];
+	uint64_t len = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return err_host(err, errno, "image \"-\"");
+	while ((n = read(STDIN_FILENO, chunk, sizeof(chunk))) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return refuse(err, errno, "image", "-");
+		len += (uint64_t)n;
+		if (len > max_len)
+			return err_input(err, "image \"-\": it is larger than the %" PRIu64
+					      " MiB of --memory",
+					 max_len / MIB(1));
+		if (fd_write_all(fd, chunk, (size_t)n) < 0)
+			return err_host(err, errno, "image \"-\"");
+	}
+	*ret_image = (struct boot_image){.fd = TAKE_FD(fd), .len = len};
+	return 0;
+}
+
+static int open_kernel(const struct config *config, struct boot_image *ret_image, struct err *err)
+{
+	if (config->image == NULL) {
+		*ret_image = (struct boot_image){
+			.fd = -1,
+			.bytes = builtin_guest,
+			.len = (uint64_t)(builtin_guest_end - builtin_guest)};
+		return 0;
+	}
+	if (strcmp(config->image, "-") == 0)
+		return spool_image(config->memory, ret_image, err);
+	return open_image("image", config->image, ret_image, err);
+}
+
+static bool is_null_device(const struct stat *status)
+{
+	return S_ISCHR(status->st_mode) && status->st_rdev == makedev(1, 3);
+}
+
+/*
+ * Standard output, without changing the flags of a description that others share: a pipe or a
+ * terminal is opened once more, for us alone.
+ */
+static void open_stdout(struct files *files)
+{
+	struct stat status;
+	int own;
+
+	if (fstat(STDOUT_FILENO, &status) < 0)
+		return;
+	files->output = STDOUT_FILENO;
+	files->output_kind = OUTLET_FILE;
+	if (S_ISREG(status.st_mode) || is_null_device(&status))
+		return;
+	files->output_kind = OUTLET_POLLED;
+	own = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (own < 0)
+		return;
+	files->output = own;
+	files->output_kind = OUTLET_NONBLOCKING;
+}
+
+static void open_stdin(const struct config *config, struct files *files)
+{
+	struct stat status;
+
+	if (config->image != NULL && strcmp(config->image, "-") == 0)
+		return;
+	if (fstat(STDIN_FILENO, &status) < 0 || is_null_device(&status) || S_ISDIR(status.st_mode))
+		return;
+	files->input = STDIN_FILENO;
+}
+
+static int open_serial_file(const char *path, struct files *files, struct err *err)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666);
+
+	if (fd < 0)
+		return refuse(err, errno, "--serial", path);
+	files->output = fd;
+	files->output_kind = OUTLET_NONBLOCKING;
+	return 0;
+}
+
+static int open_serial(const struct config *config, struct files *files, struct err *err)
+{
+	switch (config->serial) {
+	case SERIAL_FILE:
+		return open_serial_file(config->serial_path, files, err);
+	case SERIAL_STDIO:
+		open_stdout(files);
+		open_stdin(config, files);
+		return 0;
+	case SERIAL_NONE:
+	default:
+		return 0;
+	}
+}
+
+static int open_all(const struct config *config, struct files *files, struct err *err)
+{
+	int ret = open_kernel(config, &files->kernel, err);
+
+	if (ret == 0 && config->initrd != NULL)
+		ret = open_image("initrd", config->initrd, &files->initrd, err);
+	if (ret == 0 && !config->dry_run)
+		ret = open_serial(config, files, err);
+	if (ret == 0 && !config->dry_run)
+		ret = open_kvm(&files->kvm, err);
+	return ret;
+}
+
+int files_open(const struct config *config, struct files *ret_files, struct err *err)
+{
+	int ret;
+
+	*ret_files = (struct files){
+		.kvm = -1, .kernel = {.fd = -1}, .initrd = {.fd = -1}, .output = -1, .input = -1};
+	ret = open_all(config, ret_files, err);
+	if (ret < 0)
+		files_close(ret_files);
+	return ret;
+}
+
+static void close_one(int *fd)
+{
+	if (*fd > STDERR_FILENO)
+		close(*fd);
+	*fd = -1;
+}
+
+void files_close(struct files *files)
+{
+	close_one(&files->kvm);
+	close_one(&files->kernel.fd);
+	close_one(&files->initrd.fd);
+	close_one(&files->output);
+}

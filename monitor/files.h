@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * files.h - everything a run needs, opened: strings and paths of the configuration end here.
+ */
+#ifndef MAYFLY_MONITOR_FILES_H
+#define MAYFLY_MONITOR_FILES_H
+
+#include "monitor/config.h"
+
+struct files {
+	int kvm;                  /* -1 for a dry run */
+	struct boot_image kernel; /* the built-in guest where no image is named */
+	struct boot_image initrd; /* len 0: none */
+	int output;               /* of the serial port, or -1 */
+	enum outlet_kind output_kind;
+	int input;                /* of the serial port, or -1 */
+};
+
+/* Opens it all. Errors: the host's, with the option or file; nothing stays open. */
+MUST_CHECK int files_open(const struct config *config, struct files *ret_files, struct err *err);
+
+/* Closes what files_open() opened; safe twice. */
+void files_close(struct files *files);
+
+/* Makes sure that descriptors 0 to 2 are taken, so that nothing we open lands there. */
+MUST_CHECK int files_reserve_standard(struct err *err);
+
+#endif

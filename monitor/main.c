@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* main.c - the story of a run. */
+#include <stdio.h>
+#include <time.h>
+
+#include "monitor/cli.h"
+#include "monitor/doctor.h"
+#include "monitor/files.h"
+#include "monitor/supervisor.h"
+
+int main(int argc, char **argv)
+{
+	static struct cli cli;
+	struct timespec started;
+	struct err err = {0};
+
+	clock_gettime(CLOCK_MONOTONIC, &started);
+	if (files_reserve_standard(&err) < 0 || cli_parse(argc, argv, &cli, &err) < 0) {
+		supervisor_print_error(&err);
+		return err.status;
+	}
+	switch (cli.command) {
+	case CLI_RUN:
+		return supervisor_run(&cli.config, started);
+	case CLI_DOCTOR:
+		return doctor_run(cli.doctor_json);
+	case CLI_VERSION:
+		puts("mayfly " MAYFLY_VERSION);
+		return 0;
+	case CLI_HELP:
+	default:
+		cli_print_help(stdout, cli.help_for);
+		return 0;
+	}
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/options.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "monitor/values.h"
+
+#define AT(field) offsetof(struct config, field)
+
+const char *const format_names[] = {"auto", "bzimage", "elf", "pvh", "raw", NULL};
+const char *const irqchip_names[] = {"auto", "split", "kernel", NULL};
+
+static_assert(ARRAY_LEN(format_names) == BOOT_FORMAT_COUNT + 1, "a name for each format");
+static_assert(ARRAY_LEN(irqchip_names) == IRQCHIP_KIND_COUNT + 1, "a name for each kind");
+
+/* In the order of --help. The sections of `json` are Firecracker's; "mayfly" holds ours. */
+const struct option_def options[] = {
+	{.name = "IMAGE",
+	 .argument = "IMAGE",
+	 .json = "boot-source.kernel_image_path",
+	 .kind = OPTION_PATH,
+	 .offset = AT(image),
+	 .help = "what to boot: a file, or - for standard input; none: the built-in guest"},
+	{.name = "ARG",
+	 .argument = "ARG...",
+	 .json = "boot-source.boot_args",
+	 .kind = OPTION_WORDS,
+	 .offset = AT(cmdline),
+	 .help = "after --: the guest's command line, joined by spaces"},
+	{.name = "memory",
+	 .letter = 'm',
+	 .argument = "SIZE",
+	 .json = "machine-config.mem_size_mib",
+	 .kind = OPTION_SIZE,
+	 .offset = AT(memory),
+	 .fallback = "128M",
+	 .help = "the guest's memory, with K, M, G or T"},
+	{.name = "cpus",
+	 .letter = 'c',
+	 .argument = "N",
+	 .json = "machine-config.vcpu_count",
+	 .kind = OPTION_COUNT,
+	 .max = VM_VCPUS_MAX,
+	 .offset = AT(n_cpus),
+	 .fallback = "1",
+	 .help = "how many vCPUs, 1 to 32"},
+	{.name = "initrd",
+	 .letter = 'i',
+	 .argument = "FILE",
+	 .json = "boot-source.initrd_path",
+	 .kind = OPTION_PATH,
+	 .offset = AT(initrd),
+	 .help = "initial RAM disk"},
+	{.name = "format",
+	 .letter = 'f',
+	 .argument = "FORMAT",
+	 .json = "mayfly.format",
+	 .kind = OPTION_CHOICE,
+	 .choices = format_names,
+	 .offset = AT(format),
+	 .fallback = "auto",
+	 .help = "boot protocol: auto goes by content; elf is Linux's 64-bit entry, raw is "
+		 "loaded and entered at 1 MiB"},
+	{.name = "serial",
+	 .argument = "stdio|FILE|none",
+	 .json = "mayfly.serial",
+	 .kind = OPTION_SERIAL,
+	 .offset = AT(serial),
+	 .fallback = "stdio",
+	 .help = "where the serial port ends"},
+	{.name = "acpi",
+	 .argument = "on|off",
+	 .json = "mayfly.acpi",
+	 .kind = OPTION_SWITCH,
+	 .offset = AT(acpi),
+	 .fallback = "on",
+	 .help = "ACPI tables; the MP table is always there"},
+	{.name = "irqchip",
+	 .argument = "KIND",
+	 .json = "mayfly.irqchip",
+	 .kind = OPTION_CHOICE,
+	 .choices = irqchip_names,
+	 .offset = AT(irqchip),
+	 .fallback = "auto",
+	 .help = "interrupt controllers: split has no PIC and no PIT and ends faster, kernel has "
+		 "both"},
+	{.name = "hugepages",
+	 .json = "machine-config.huge_pages",
+	 .kind = OPTION_FLAG,
+	 .json_true = "2M",
+	 .json_false = "None",
+	 .offset = AT(hugepages),
+	 .help = "guest memory in huge pages of 2 MiB from the host's pool"},
+	{.name = "memfd",
+	 .json = "mayfly.memfd",
+	 .kind = OPTION_FLAG,
+	 .offset = AT(memfd),
+	 .help = "guest memory in a sealed memfd instead of private pages"},
+	{.name = "prefault",
+	 .json = "mayfly.prefault",
+	 .kind = OPTION_FLAG,
+	 .offset = AT(prefault),
+	 .help = "give all guest memory its host pages before the start"},
+	{.name = "pin",
+	 .argument = "CPULIST",
+	 .json = "mayfly.pin",
+	 .kind = OPTION_CPUS,
+	 .offset = AT(n_pins),
+	 .help = "bind the vCPUs, in turn, to these host CPUs, as in 0,2-3"},
+	{.name = "timeout",
+	 .argument = "TIME",
+	 .json = "mayfly.timeout",
+	 .kind = OPTION_TIME,
+	 .offset = AT(timeout_ns),
+	 .help = "end the run after this time, with ms, s or m (exit status 124)"},
+	{.name = "config",
+	 .argument = "FILE",
+	 .kind = OPTION_PATH,
+	 .offset = AT(config_path),
+	 .help = "JSON configuration of Firecracker's shape; the command line wins"},
+	{.name = "dry-run",
+	 .json = "mayfly.dry_run",
+	 .kind = OPTION_FLAG,
+	 .offset = AT(dry_run),
+	 .help = "print the configuration that would run, as JSON, and start nothing"},
+	{.name = "report",
+	 .argument = "FILE",
+	 .json = "mayfly.report",
+	 .kind = OPTION_PATH,
+	 .offset = AT(report_path),
+	 .help = "write there, as JSON, how it ended, its exits and phases"},
+	{.name = "exits",
+	 .argument = "[json]",
+	 .json = "mayfly.exits",
+	 .kind = OPTION_TABLE,
+	 .offset = AT(exits),
+	 .help = "count the exits by reason, device, register and guest address"},
+	{.name = "timeline",
+	 .argument = "[json]",
+	 .json = "mayfly.timeline",
+	 .kind = OPTION_TABLE,
+	 .offset = AT(timeline),
+	 .help = "time the phases of the run"},
+	{.name = "verbose",
+	 .letter = 'v',
+	 .json = "mayfly.verbose",
+	 .kind = OPTION_FLAG,
+	 .offset = AT(verbose),
+	 .help = "say how the run ended, whatever the ending"},
+	{.name = "quiet",
+	 .letter = 'q',
+	 .json = "mayfly.quiet",
+	 .kind = OPTION_FLAG,
+	 .offset = AT(quiet),
+	 .help = "say nothing but errors of usage and host"},
+};
+
+const size_t n_options = ARRAY_LEN(options);
+
+const struct option_def *option_find(const char *name)
+{
+	for (size_t i = 0; i < n_options; i++)
+		if (strcmp(options[i].name, name) == 0)
+			return &options[i];
+	return NULL;
+}
+
+static int set_bool(bool *place, const char *value, struct err *err)
+{
+	if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
+		return err_input(err, "\"%s\" is neither on nor off", value);
+	*place = strcmp(value, "on") == 0;
+	return 0;
+}
+
+static int set_flag(const struct option_def *option, bool *place, const char *value,
+		    struct err *err)
+{
+	if (value == NULL)
+		*place = true;
+	else if (option->json_true != NULL && strcmp(value, option->json_true) == 0)
+		*place = true;
+	else if (option->json_false != NULL && strcmp(value, option->json_false) == 0)
+		*place = false;
+	else
+		return set_bool(place, value, err);
+	return 0;
+}
+
+static int set_table(int *place, const char *value, struct err *err)
+{
+	if (value != NULL && strcmp(value, "json") != 0 && strcmp(value, "on") != 0 &&
+	    strcmp(value, "off") != 0)
+		return err_input(err, "\"%s\" is not json", value);
+	*place = TABLE_TEXT;
+	if (value != NULL && strcmp(value, "json") == 0)
+		*place = TABLE_JSON;
+	else if (value != NULL && strcmp(value, "off") == 0)
+		*place = TABLE_OFF;
+	return 0;
+}
+
+static int set_words(char *place, const char *value, struct err *err)
+{
+	if (strlen(value) >= LAYOUT_CMDLINE_MAX)
+		return err_input(err, "%zu bytes are more than the %zu there is room for",
+				 strlen(value), (size_t)LAYOUT_CMDLINE_MAX - 1);
+	memcpy(place, value, strlen(value) + 1);
+	return 0;
+}
+
+static int set_serial(struct config *config, const char *value)
+{
+	config->serial = SERIAL_FILE;
+	config->serial_path = value;
+	if (strcmp(value, "stdio") == 0)
+		config->serial = SERIAL_STDIO;
+	else if (strcmp(value, "none") == 0)
+		config->serial = SERIAL_NONE;
+	return 0;
+}
+
+int option_set(const struct option_def *option, struct config *config, const char *value,
+	       struct err *err)
+{
+	void *place = (char *)config + option->offset;
+
+	if (value != NULL && *value == '\0' && option->kind != OPTION_WORDS)
+		return err_input(err, "the value is empty");
+	switch (option->kind) {
+	case OPTION_FLAG:
+		return set_flag(option, place, value, err);
+	case OPTION_SWITCH:
+		return set_bool(place, value, err);
+	case OPTION_SIZE:
+		return value_size(value, place, err);
+	case OPTION_TIME:
+		return value_time(value, place, err);
+	case OPTION_COUNT:
+		return value_count(value, option->max, place, err);
+	case OPTION_CHOICE:
+		return value_choice(value, option->choices, place, err);
+	case OPTION_TABLE:
+		return set_table(place, value, err);
+	case OPTION_WORDS:
+		return set_words(place, value, err);
+	case OPTION_CPUS:
+		return value_cpus(value, &config->n_pins, config->pins, err);
+	case OPTION_SERIAL:
+		return set_serial(config, value);
+	case OPTION_PATH:
+	default:
+		*(const char **)place = value;
+		return 0;
+	}
+}
+
+static json_t *cpus_to_json(const struct config *config)
+{
+	char text[VM_PINS_MAX * 6] = "";
+	size_t len = 0;
+
+	for (unsigned i = 0; i < config->n_pins; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%u", i > 0 ? "," : "",
+					config->pins[i]);
+	return config->n_pins > 0 ? json_string(text) : json_null();
+}
+
+static json_t *size_to_json(uint64_t bytes)
+{
+	char text[32];
+
+	if (bytes % MIB(1) == 0)
+		return json_integer((json_int_t)(bytes / MIB(1)));
+	snprintf(text, sizeof(text), "%" PRIu64 "K", bytes / KIB(1));
+	return json_string(text);
+}
+
+static json_t *time_to_json(uint64_t ns)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%" PRIu64 "ms", ns / 1000000);
+	return ns > 0 ? json_string(text) : json_null();
+}
+
+static json_t *flag_to_json(const struct option_def *option, bool value)
+{
+	if (option->json_true != NULL)
+		return json_string(value ? option->json_true : option->json_false);
+	return json_boolean(value);
+}
+
+static json_t *serial_to_json(const struct config *config)
+{
+	static const char *const kinds[] = {[SERIAL_STDIO] = "stdio", [SERIAL_NONE] = "none"};
+
+	return json_string(config->serial == SERIAL_FILE ? config->serial_path
+							 : kinds[config->serial]);
+}
+
+static json_t *table_to_json(int format)
+{
+	return format == TABLE_JSON ? json_string("json") : json_boolean(format == TABLE_TEXT);
+}
+
+json_t *option_to_json(const struct option_def *option, const struct config *config)
+{
+	const void *place = (const char *)config + option->offset;
+	const char *path;
+
+	switch (option->kind) {
+	case OPTION_FLAG:
+		return flag_to_json(option, *(const bool *)place);
+	case OPTION_SWITCH:
+		return json_boolean(*(const bool *)place);
+	case OPTION_SIZE:
+		return size_to_json(*(const uint64_t *)place);
+	case OPTION_TIME:
+		return time_to_json(*(const uint64_t *)place);
+	case OPTION_COUNT:
+		return json_integer(*(const unsigned *)place);
+	case OPTION_CHOICE:
+		return json_string(option->choices[*(const int *)place]);
+	case OPTION_TABLE:
+		return table_to_json(*(const int *)place);
+	case OPTION_WORDS:
+		return json_string(place);
+	case OPTION_CPUS:
+		return cpus_to_json(config);
+	case OPTION_SERIAL:
+		return serial_to_json(config);
+	case OPTION_PATH:
+	default:
+		path = *(const char *const *)place;
+		return path != NULL ? json_string(path) : json_null();
+	}
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/outlet.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <time.h>
+#include <unistd.h>
+
+#define POLLED_CHUNK 256 /* what a terminal or pipe that polls as writable takes without waiting */
+
+static bool is_writable(int fd, int timeout_ms)
+{
+	struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
+
+	return poll(&poll_fd, 1, timeout_ms) > 0;
+}
+
+/* Writes what goes without waiting; returns how much. A reader that is gone takes all. */
+static size_t write_some(struct outlet *outlet, const uint8_t *bytes, size_t len)
+{
+	ssize_t n;
+
+	if (outlet->kind == OUTLET_POLLED) {
+		if (!is_writable(outlet->fd, 0))
+			return 0;
+		len = len < POLLED_CHUNK ? len : POLLED_CHUNK;
+	}
+	do
+		n = write(outlet->fd, bytes, len);
+	while (n < 0 && errno == EINTR && outlet->kind != OUTLET_POLLED);
+	if (n >= 0)
+		return (size_t)n;
+	if (errno == EAGAIN || errno == EINTR)
+		return 0;
+	outlet->broken = true;
+	return 0;
+}
+
+static void drop(struct outlet *outlet, size_t len)
+{
+	outlet->dropped += len;
+}
+
+static void keep(struct outlet *outlet, const uint8_t *bytes, size_t len)
+{
+	for (; len > 0 && outlet->len < OUTLET_ROOM; len--, outlet->len++)
+		outlet->kept[(outlet->first + outlet->len) % OUTLET_ROOM] = *bytes++;
+	drop(outlet, len);
+}
+
+bool outlet_drain(struct outlet *outlet)
+{
+	while (outlet->len > 0 && !outlet->broken) {
+		uint32_t straight = OUTLET_ROOM - outlet->first;
+		uint32_t len = outlet->len < straight ? outlet->len : straight;
+		size_t n = write_some(outlet, outlet->kept + outlet->first, len);
+
+		if (n == 0 && !outlet->broken)
+			return false;
+		outlet->first = (uint32_t)((outlet->first + n) % OUTLET_ROOM);
+		outlet->len -= (uint32_t)n;
+	}
+	if (outlet->broken) {
+		drop(outlet, outlet->len);
+		outlet->len = 0;
+	}
+	return true;
+}
+
+void outlet_put(struct outlet *outlet, const uint8_t *bytes, size_t len)
+{
+	size_t n = 0;
+
+	if (outlet->kind == OUTLET_NONE)
+		return;
+	if (outlet->len == 0 && !outlet->broken)
+		n = write_some(outlet, bytes, len);
+	if (outlet->broken)
+		drop(outlet, len - n);
+	else
+		keep(outlet, bytes + n, len - n);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void outlet_finish(struct outlet *outlet, int timeout_ms)
+{
+	int64_t deadline = now_ms() + timeout_ms, left;
+
+	while (!outlet_drain(outlet) && (left = deadline - now_ms()) > 0)
+		(void)is_writable(outlet->fd, (int)left);
+	drop(outlet, outlet->len);
+	outlet->len = 0;
+}

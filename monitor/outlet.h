@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * outlet.h - where a guest's output leaves, without ever making a vCPU wait.
+ *
+ * Bytes are written at once while the reader keeps up. When it does not they are kept, up to
+ * OUTLET_ROOM; what is more is dropped and counted. The descriptor's flags are never changed,
+ * because others share them: the supervisor gives a description of our own where it can open one
+ * (OUTLET_NONBLOCKING), and elsewhere the outlet asks poll() before small writes (OUTLET_POLLED).
+ */
+#ifndef MAYFLY_MONITOR_OUTLET_H
+#define MAYFLY_MONITOR_OUTLET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define OUTLET_ROOM 65536
+
+enum outlet_kind {
+	OUTLET_NONE,        /* there is no descriptor: bytes go nowhere, uncounted */
+	OUTLET_FILE,        /* a regular file or /dev/null: a write does not wait for a reader */
+	OUTLET_NONBLOCKING, /* O_NONBLOCK is set */
+	OUTLET_POLLED,      /* it may be shared: ask first */
+};
+
+struct outlet { /* under the lock of its device */
+	int fd;
+	enum outlet_kind kind;
+	bool broken;       /* the reader is gone: drop until the end */
+	uint64_t dropped;  /* bytes */
+	uint32_t first;    /* of the bytes kept */
+	uint32_t len;      /* how many are kept */
+	uint8_t kept[OUTLET_ROOM];
+};
+
+/* Takes bytes; keeps or drops what cannot be written now. Any thread, under the device's lock. */
+void outlet_put(struct outlet *outlet, const uint8_t *bytes, size_t len);
+
+/* Tries to write what is kept. True when nothing is left. */
+bool outlet_drain(struct outlet *outlet);
+
+/* Waits up to `timeout_ms` for the reader to take what is kept, then drops the rest. */
+void outlet_finish(struct outlet *outlet, int timeout_ms);
+
+#endif

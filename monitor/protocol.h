@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * protocol.h - what supervisor and cell say to each other, over one SOCK_SEQPACKET pair.
+ *
+ * A message is its head and exactly the body of its type. A run, seen from the supervisor:
+ *
+ *     -> CPUID                              set-up
+ *     <- RESOLVED                           --dry-run: the end
+ *     <- FAILED                             set-up went wrong: the end
+ *     <- WISH   -> INPUT                    the guest listens: one answer for each wish
+ *     -> CTRL_ALT_DEL  <- NO_KEYBOARD
+ *     -> STOP
+ *     <- ENDED                              the end
+ *
+ * After a -> message the supervisor sends CONTROL_SIGNAL, because a cell with one thread sits in
+ * KVM_RUN. The supervisor takes every message for hostile: numbers are looked up in its own tables,
+ * text is cut to printable ASCII, and what comes out of order ends the cell.
+ */
+#ifndef MAYFLY_MONITOR_PROTOCOL_H
+#define MAYFLY_MONITOR_PROTOCOL_H
+
+#include <signal.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "boot-proto/boot.h"
+#include "monitor/vm.h"
+
+#define CONTROL_SIGNAL SIGUSR1
+
+enum to_cell_type {
+	TO_CELL_CPUID = 1,
+	TO_CELL_INPUT,
+	TO_CELL_CTRL_ALT_DEL,
+	TO_CELL_STOP,
+};
+
+struct to_cell {
+	uint32_t type; /* enum to_cell_type */
+	uint32_t len;  /* INPUT: bytes; 0: there will be no more */
+	union {
+		struct cpuid_host host;
+		uint8_t input[UART_INPUT_MAX];
+	};
+};
+
+enum from_cell_type {
+	FROM_CELL_RESOLVED = 1,
+	FROM_CELL_FAILED,
+	FROM_CELL_WISH,
+	FROM_CELL_NO_KEYBOARD,
+	FROM_CELL_ENDED,
+};
+
+/* What --dry-run wants to know of the image. */
+struct resolved {
+	uint32_t format;  /* enum boot_format */
+	uint32_t irqchip; /* enum irqchip_kind */
+	bool linux_kernel;
+	char cmdline[LAYOUT_CMDLINE_MAX];
+};
+
+/* How the guest's life ended. */
+struct ended {
+	uint32_t reason; /* enum end_reason */
+	uint32_t detail;
+	uint64_t dropped; /* bytes of serial output */
+	uint8_t states[VM_VCPUS_MAX]; /* END_STOPPED: enum vcpu_state of each vCPU */
+	struct crash crash;           /* END_TRIPLE_FAULT and END_KVM_ERROR */
+};
+
+struct from_cell {
+	uint32_t type; /* enum from_cell_type */
+	uint32_t wish; /* WISH: bytes */
+	union {
+		struct resolved resolved;
+		struct err failed;
+		struct ended ended;
+	};
+};
+
+/* The length of a message of this type, or 0 where there is no such type. */
+size_t to_cell_len(const struct to_cell *message);
+size_t from_cell_len(uint32_t type);
+
+#endif

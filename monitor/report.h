@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * report.h - the file of --report: JSON, whole or not there.
+ *
+ * It is made without a name and linked when it is complete, so a run that is killed leaves neither
+ * half a report nor a temporary file. A pipe or device is written to as it is.
+ */
+#ifndef MAYFLY_MONITOR_REPORT_H
+#define MAYFLY_MONITOR_REPORT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/err.h"
+
+struct report {
+	const char *path; /* NULL: none was asked for */
+	int fd;
+	bool link; /* the file gets its name at the end */
+};
+
+/* Opens what the report will be written to. Errors: the host's, with the path. */
+MUST_CHECK int report_open(struct report *report, const char *path, struct err *err);
+
+/* Writes it. Errors: the host's, with the path; then nothing is left behind. */
+MUST_CHECK int report_write(struct report *report, const json_t *root, struct err *err);
+
+#endif

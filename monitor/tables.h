@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tables.h - the counters in words: exits and phases, as text and as JSON.
+ *
+ * They are read once, copied, when the cell is gone; every number in them is the cell's claim.
+ */
+#ifndef MAYFLY_MONITOR_TABLES_H
+#define MAYFLY_MONITOR_TABLES_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "base/counters.h"
+
+/* Text: the rows with the most exits first. */
+void tables_print_exits(FILE *to, const struct counters *counters, unsigned n_vcpus);
+void tables_print_timeline(FILE *to, const struct counters *counters);
+
+/* JSON: new references. */
+json_t *tables_exits_to_json(const struct counters *counters, unsigned n_vcpus);
+json_t *tables_timeline_to_json(const struct counters *counters);
+
+#endif

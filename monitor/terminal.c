@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/terminal.h"
+
+#include <unistd.h>
+
+void terminal_init(struct terminal *terminal, int fd)
+{
+	*terminal = (struct terminal){.fd = -1};
+	if (fd < 0 || tcgetattr(fd, &terminal->before) < 0)
+		return;
+	terminal->fd = fd;
+	terminal_take(terminal);
+}
+
+void terminal_take(struct terminal *terminal)
+{
+	struct termios raw = terminal->before;
+
+	if (terminal->fd < 0 || tcgetpgrp(terminal->fd) != getpgrp())
+		return;
+	cfmakeraw(&raw);
+	raw.c_oflag = terminal->before.c_oflag;
+	terminal->raw = tcsetattr(terminal->fd, TCSANOW, &raw) == 0;
+}
+
+void terminal_restore(struct terminal *terminal)
+{
+	if (!terminal->raw || tcgetpgrp(terminal->fd) != getpgrp())
+		return;
+	tcsetattr(terminal->fd, TCSADRAIN, &terminal->before);
+	terminal->raw = false;
+}
+
+static enum terminal_command command_of(uint8_t key)
+{
+	switch (key) {
+	case 'q':
+		return TERMINAL_STOP;
+	case 'r':
+		return TERMINAL_CTRL_ALT_DEL;
+	default:
+		return TERMINAL_HELP;
+	}
+}
+
+size_t terminal_filter(struct terminal *terminal, uint8_t *bytes, size_t len,
+		       enum terminal_command *ret_command)
+{
+	size_t kept = 0;
+
+	*ret_command = TERMINAL_NONE;
+	for (size_t i = 0; i < len; i++) {
+		if (terminal->escape) {
+			terminal->escape = false;
+			if (bytes[i] == TERMINAL_ESCAPE)
+				bytes[kept++] = bytes[i];
+			else
+				*ret_command = command_of(bytes[i]);
+		} else if (bytes[i] == TERMINAL_ESCAPE) {
+			terminal->escape = true;
+		} else {
+			bytes[kept++] = bytes[i];
+		}
+	}
+	return kept;
+}

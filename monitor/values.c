@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/values.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "monitor/vm.h"
+
+struct unit {
+	const char *name;
+	uint64_t factor;
+};
+
+/* Digits at `text`, and what follows them. False where there are none, or too many. */
+static bool parse_digits(const char *text, uint64_t *ret_number, const char **ret_rest)
+{
+	char *rest;
+
+	if (!isdigit((unsigned char)*text))
+		return false;
+	errno = 0;
+	*ret_number = strtoull(text, &rest, 10);
+	*ret_rest = rest;
+	return errno == 0;
+}
+
+/* A number with one of the units; false as well where the product is too large. */
+static bool parse_quantity(const char *text, const struct unit *units, size_t n_units,
+			   uint64_t *ret_value)
+{
+	uint64_t number;
+	const char *rest;
+
+	if (!parse_digits(text, &number, &rest))
+		return false;
+	for (size_t i = 0; i < n_units; i++)
+		if (strcmp(rest, units[i].name) == 0)
+			return !__builtin_mul_overflow(number, units[i].factor, ret_value);
+	return false;
+}
+
+int value_size(const char *text, uint64_t *ret_bytes, struct err *err)
+{
+	static const struct unit units[] = {
+		{"", 1},
+		{"K", UINT64_C(1) << 10},
+		{"M", UINT64_C(1) << 20},
+		{"G", UINT64_C(1) << 30},
+		{"T", UINT64_C(1) << 40},
+	};
+	uint64_t bytes;
+
+	if (!parse_quantity(text, units, ARRAY_LEN(units), &bytes))
+		return err_input(err, "\"%s\" is no size (a number with K, M, G or T)", text);
+	*ret_bytes = bytes;
+	return 0;
+}
+
+int value_time(const char *text, uint64_t *ret_ns, struct err *err)
+{
+	static const struct unit units[] = {
+		{"ms", 1000000},
+		{"s", UINT64_C(1000000000)},
+		{"m", UINT64_C(60000000000)},
+	};
+	uint64_t ns;
+
+	if (!parse_quantity(text, units, ARRAY_LEN(units), &ns) || ns == 0 || ns > INT64_MAX)
+		return err_input(err, "\"%s\" is no time (a number with ms, s or m)", text);
+	*ret_ns = ns;
+	return 0;
+}
+
+int value_count(const char *text, unsigned max, unsigned *ret_count, struct err *err)
+{
+	uint64_t number;
+	const char *rest;
+
+	if (!parse_digits(text, &number, &rest) || *rest != '\0' || number < 1 || number > max)
+		return err_input(err, "\"%s\" is no number from 1 to %u", text, max);
+	*ret_count = (unsigned)number;
+	return 0;
+}
+
+int value_choice(const char *text, const char *const *names, int *ret_index, struct err *err)
+{
+	char list[128] = "";
+
+	for (int i = 0; names[i] != NULL; i++) {
+		if (strcmp(text, names[i]) == 0) {
+			*ret_index = i;
+			return 0;
+		}
+		strncat(list, i > 0 ? ", " : "", sizeof(list) - strlen(list) - 1);
+		strncat(list, names[i], sizeof(list) - strlen(list) - 1);
+	}
+	return err_input(err, "\"%s\" is none of %s", text, list);
+}
+
+/* One CPU, or a range, at `text`; what follows it in `ret_rest`. */
+static bool parse_range(const char *text, uint64_t *ret_first, uint64_t *ret_last,
+			const char **ret_rest)
+{
+	if (!parse_digits(text, ret_first, ret_rest))
+		return false;
+	*ret_last = *ret_first;
+	if (**ret_rest == '-' && !parse_digits(*ret_rest + 1, ret_last, ret_rest))
+		return false;
+	return *ret_first <= *ret_last && *ret_last <= UINT16_MAX;
+}
+
+int value_cpus(const char *text, unsigned *ret_n, uint16_t *ret_cpus, struct err *err)
+{
+	uint16_t cpus[VM_PINS_MAX];
+	const char *rest = text;
+	uint64_t first, last;
+	unsigned n = 0;
+
+	for (;; rest++) {
+		if (!parse_range(rest, &first, &last, &rest) || last - first >= VM_PINS_MAX - n)
+			return err_input(err, "\"%s\" is no list of at most %u CPUs, as in 0,2-3",
+					 text, VM_PINS_MAX);
+		for (uint64_t cpu = first; cpu <= last; cpu++)
+			cpus[n++] = (uint16_t)cpu;
+		if (*rest != ',')
+			break;
+	}
+	if (*rest != '\0')
+		return err_input(err, "\"%s\" is no list of CPUs, as in 0,2-3", text);
+	memcpy(ret_cpus, cpus, n * sizeof(cpus[0]));
+	*ret_n = n;
+	return 0;
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/vm.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/ioctl.h>
+#include <time.h>
+
+#include "boot-proto/layout_x86_64.h"
+#include "monitor/legacy/acpi_pm.h"
+#include "monitor/legacy/boot_timer.h"
+#include "monitor/legacy/exit_port.h"
+#include "monitor/legacy/pvpanic.h"
+
+static int add_memory(struct vm *vm, struct err *err)
+{
+	struct mem_region regions[MEM_REGIONS_MAX];
+	unsigned n_regions = layout_ram(vm->config->memory, regions);
+	int ret = mem_init(&vm->mem, regions, n_regions, vm->config->backing, err);
+
+	if (ret == 0 && vm->config->prefault)
+		ret = mem_populate(&vm->mem, err);
+	for (unsigned i = 0; i < n_regions && ret == 0; i++) {
+		const struct mem_region *region = &vm->mem.regions[i];
+		struct kvm_userspace_memory_region slot = {
+			.slot = i,
+			.guest_phys_addr = region->gpa,
+			.memory_size = region->len,
+			.userspace_addr = (uintptr_t)vm->mem.hva + region->offset,
+		};
+
+		if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0)
+			ret = err_host(err, errno, "memory slot %u", i);
+	}
+	return ret;
+}
+
+static int add_vcpus(struct vm *vm, struct err *err)
+{
+	int run_len = ioctl(vm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+	int ret = run_len < 0 ? err_host(err, errno, "KVM_GET_VCPU_MMAP_SIZE") : 0;
+
+	vm->env = (struct vcpu_env){
+		.vm_fd = vm->fd,
+		.mem = &vm->mem,
+		.pio = &vm->pio,
+		.mmio = &vm->mmio,
+		.irqchip = &vm->irqchip,
+		.ending = &vm->ending,
+		.counters = vm->config->counters,
+	};
+	for (unsigned i = 0; i < vm->config->n_vcpus && ret == 0; i++)
+		ret = vcpu_init(&vm->vcpus[i], i, &vm->env, (size_t)run_len, err);
+	return ret;
+}
+
+static void add_port(struct vm *vm, uint16_t port, unsigned len, const struct bus_ops *ops,
+		     void *device, enum device_id id)
+{
+	bus_add(&vm->pio, &(struct bus_range){port, len, ops, device, id});
+}
+
+/* The UART wants the control thread: that is this thread, or vCPU 0's. */
+static void attend(void *context)
+{
+	struct vm *vm = context;
+
+	if (vcpu_is_own(&vm->vcpus[0]))
+		vcpu_interrupt_self();
+	else
+		vcpu_kick(&vm->vcpus[0]);
+}
+
+/* Every device there is, in one place. */
+static void vm_add_devices(struct vm *vm)
+{
+	uart_init(&vm->uart, irqchip_line(&vm->irqchip, GSI_COM1),
+		  (struct uart_attention){attend, vm}, vm->config->counters);
+	i8042_init(&vm->i8042, irqchip_line(&vm->irqchip, GSI_I8042), &vm->ending);
+	if (vm->config->serial)
+		add_port(vm, PORT_COM1, UART_REGISTERS, &uart_bus_ops, &vm->uart, DEVICE_SERIAL);
+	add_port(vm, PORT_I8042_DATA, 1, &i8042_data_ops, &vm->i8042, DEVICE_I8042);
+	add_port(vm, PORT_I8042_COMMAND, 1, &i8042_command_ops, &vm->i8042, DEVICE_I8042);
+	add_port(vm, PORT_EXIT, EXIT_PORT_LEN, &exit_port_ops, &vm->ending, DEVICE_EXIT_PORT);
+	add_port(vm, PORT_ACPI_SLEEP, ACPI_PM_LEN, &acpi_pm_ops, &vm->ending, DEVICE_ACPI);
+	add_port(vm, PORT_PVPANIC, PVPANIC_LEN, &pvpanic_ops, &vm->ending, DEVICE_PVPANIC);
+	bus_add(&vm->mmio, &(struct bus_range){MMIO_BOOT_TIMER, BOOT_TIMER_LEN, &boot_timer_ops,
+					       vm->config->counters, DEVICE_BOOT_TIMER});
+	if (vm->irqchip.kind == IRQCHIP_SPLIT)
+		bus_add(&vm->mmio, &(struct bus_range){MMIO_IOAPIC, IOAPIC_LEN, &ioapic_bus_ops,
+						       &vm->irqchip.ioapic, DEVICE_IOAPIC});
+}
+
+int vm_init(struct vm *vm, int kvm_fd, const struct vm_config *config, struct err *err)
+{
+	int ret;
+
+	vm->kvm_fd = kvm_fd;
+	vm->config = config;
+	vm->fd = ioctl(kvm_fd, KVM_CREATE_VM, 0);
+	if (vm->fd < 0)
+		return err_host(err, errno, "KVM_CREATE_VM");
+	counters_stamp(config->counters, PHASE_VM);
+	ret = add_memory(vm, err);
+	if (ret < 0)
+		return ret;
+	counters_stamp(config->counters, PHASE_MEMORY);
+	ret = irqchip_init(&vm->irqchip, config->irqchip, vm->fd, err);
+	if (ret < 0)
+		return ret;
+	counters_stamp(config->counters, PHASE_IRQCHIP);
+	ret = add_vcpus(vm, err);
+	counters_stamp(config->counters, PHASE_VCPUS);
+	vm_add_devices(vm);
+	return ret;
+}
+
+int vm_set_entry(struct vm *vm, const struct cpuid_host *host, const struct boot_entry *entry,
+		 struct err *err)
+{
+	static struct cpuid cpuid; /* 10 KiB: not for a stack */
+	int ret = 0;
+
+	for (unsigned i = 0; i < vm->config->n_vcpus && ret == 0; i++) {
+		cpuid_for_vcpu(host, i, vm->config->n_vcpus, &cpuid);
+		ret = vcpu_set_cpuid(&vm->vcpus[i], &cpuid, err);
+	}
+	return ret == 0 ? vcpu_set_entry(&vm->vcpus[0], entry, err) : ret;
+}
+
+static void pin(const struct vm_config *config, unsigned index)
+{
+	cpu_set_t cpus;
+
+	if (config->n_pins == 0)
+		return;
+	CPU_ZERO(&cpus);
+	CPU_SET(config->pins[index % config->n_pins], &cpus);
+	sched_setaffinity(0, sizeof(cpus), &cpus);
+}
+
+static struct vm *vm_of(struct vcpu *vcpu)
+{
+	return container_of(vcpu - vcpu->index, struct vm, vcpus);
+}
+
+static void *vcpu_thread(void *argument)
+{
+	struct vcpu *vcpu = argument;
+	struct vm *vm = vm_of(vcpu);
+
+	vcpu_adopt_thread(vcpu);
+	pin(vm->config, vcpu->index);
+	while (vcpu_run(vcpu) == VCPU_SIGNALLED)
+		;
+	vcpu_park(vcpu);
+	vcpu_kick(&vm->vcpus[0]);
+	for (;;)
+		sigsuspend(&(sigset_t){0}); /* the end of the process ends it */
+	return NULL;
+}
+
+int vm_start(struct vm *vm, struct err *err)
+{
+	sigset_t control, before;
+	pthread_t thread;
+	int ret;
+
+	vcpu_adopt_thread(&vm->vcpus[0]);
+	pin(vm->config, 0);
+	ret = vcpu_install_kick(err);
+	if (ret < 0 || vm->config->n_vcpus == 1)
+		return ret;
+	/* Signals to the process are for the control thread; the others take kicks alone. */
+	sigfillset(&control);
+	sigdelset(&control, VCPU_KICK_SIGNAL);
+	pthread_sigmask(SIG_BLOCK, &control, &before);
+	for (unsigned i = 1; i < vm->config->n_vcpus && ret == 0; i++)
+		ret = pthread_create(&thread, NULL, vcpu_thread, &vm->vcpus[i]);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return ret == 0 ? 0 : err_host(err, ret, "vCPU threads");
+}
+
+enum vcpu_stop vm_run(struct vm *vm)
+{
+	return vcpu_run(&vm->vcpus[0]);
+}
+
+static bool all_parked(const struct vm *vm)
+{
+	for (unsigned i = 1; i < vm->config->n_vcpus; i++)
+		if (!atomic_load(&vm->vcpus[i].parked))
+			return false;
+	return true;
+}
+
+void vm_stop(struct vm *vm, int timeout_ms)
+{
+	const struct timespec millisecond = {.tv_nsec = 1000000};
+
+	vcpu_park(&vm->vcpus[0]);
+	for (unsigned i = 1; i < vm->config->n_vcpus; i++)
+		vcpu_kick(&vm->vcpus[i]);
+	while (!all_parked(vm) && timeout_ms-- > 0)
+		nanosleep(&millisecond, NULL);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vm.h - a virtual machine: memory, interrupt controllers, devices and vCPUs, made in the order that
+ * KVM is fast at: VM, all memory slots, controllers, vCPUs (docs/architecture.md says why).
+ *
+ * Threads: the caller of vm_run() is vCPU 0's thread and the control thread; every other vCPU has
+ * one of its own.
+ */
+#ifndef MAYFLY_MONITOR_VM_H
+#define MAYFLY_MONITOR_VM_H
+
+#include <stddef.h>
+
+#include "monitor/legacy/i8042.h"
+#include "monitor/legacy/uart.h"
+#include "monitor/vcpu.h"
+
+#define VM_VCPUS_MAX COUNTERS_VCPUS_MAX
+#define VM_PINS_MAX  64
+
+struct vm_config {
+	uint64_t memory; /* bytes */
+	enum mem_backing backing;
+	bool prefault;
+	bool serial;
+	enum irqchip_kind irqchip; /* never IRQCHIP_AUTO */
+	unsigned n_vcpus;
+	unsigned n_pins;
+	uint16_t pins[VM_PINS_MAX]; /* host CPUs: vCPU i runs on pins[i % n_pins] */
+	struct counters *counters;  /* may be NULL */
+};
+
+struct vm {
+	int kvm_fd; /* [ro] */
+	int fd;     /* [ro] */
+	const struct vm_config *config;
+	struct mem mem;
+	struct bus pio, mmio;
+	struct irqchip irqchip;
+	struct ending_box ending;
+	struct uart uart;
+	struct i8042 i8042;
+	struct vcpu_env env;
+	struct vcpu vcpus[VM_VCPUS_MAX];
+};
+
+/*
+ * Makes everything up to the vCPUs; nothing runs yet. The caller has set up `vm->uart.outlet`.
+ * `config` must outlive the VM. Errors: -EINVAL for what --memory and --hugepages cannot have
+ * together, else the host's.
+ */
+MUST_CHECK int vm_init(struct vm *vm, int kvm_fd, const struct vm_config *config, struct err *err);
+
+/* Gives every vCPU its CPUID, and the first its entry. Errors: the host's. */
+MUST_CHECK int vm_set_entry(struct vm *vm, const struct cpuid_host *host,
+			    const struct boot_entry *entry, struct err *err);
+
+/* Starts the threads of vCPUs 1 and up; the guest does not run before vm_run(). */
+MUST_CHECK int vm_start(struct vm *vm, struct err *err);
+
+/* Runs vCPU 0 until the run has ended or the thread is interrupted. */
+enum vcpu_stop vm_run(struct vm *vm);
+
+/*
+ * After the end: stops every vCPU and waits up to `timeout_ms` until each has noted its state. Those
+ * that have not keep VCPU_UNKNOWN.
+ */
+void vm_stop(struct vm *vm, int timeout_ms);
+
+#endif

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/support/run.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PATHS     8
+#define PATH_SIZE 4096
+
+static char *next_buffer(void)
+{
+	static char buffers[PATHS][PATH_SIZE];
+	static unsigned next;
+
+	return buffers[next++ % PATHS];
+}
+
+static const char *from_environment(const char *name, const char *fallback)
+{
+	const char *value = getenv(name);
+
+	return value != NULL ? value : fallback;
+}
+
+const char *mayfly_path(void)
+{
+	return from_environment("MAYFLY", "build/release/mayfly");
+}
+
+const char *guest(const char *name)
+{
+	char *path = next_buffer();
+
+	snprintf(path, PATH_SIZE, "%s/%s", from_environment("GUESTS", "build/guests"), name);
+	return path;
+}
+
+static char scratch_folder[64];
+
+static void remove_scratch(void)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -rf %s", scratch_folder);
+	if (system(command) != 0)
+		fprintf(stderr, "could not remove %s\n", scratch_folder);
+}
+
+const char *scratch(const char *name)
+{
+	char *path = next_buffer();
+
+	if (scratch_folder[0] == '\0') {
+		strcpy(scratch_folder, "/tmp/mayfly-test-XXXXXX");
+		cr_assert(mkdtemp(scratch_folder) != NULL);
+		atexit(remove_scratch);
+	}
+	snprintf(path, PATH_SIZE, "%s/%s", scratch_folder, name);
+	return path;
+}
+
+static void become(const char *const argv[], const int in[2], const int out[2], const int err[2])
+{
+	int null = open("/dev/null", O_RDWR);
+
+	dup2(in[0] >= 0 ? in[0] : null, STDIN_FILENO);
+	dup2(out[1], STDOUT_FILENO);
+	dup2(err[1], STDERR_FILENO);
+	close_range(3, ~0U, 0);
+	signal(SIGPIPE, SIG_DFL);
+	execv(argv[0], (char *const *)(uintptr_t)argv);
+	fprintf(stderr, "%s: %s\n", argv[0], strerror(errno));
+	_exit(99);
+}
+
+struct process process_start(const char *const argv[], bool with_input)
+{
+	int in[2] = {-1, -1}, out[2], err[2];
+	pid_t pid;
+
+	cr_assert(!with_input || pipe2(in, O_CLOEXEC) == 0);
+	cr_assert(pipe2(out, O_CLOEXEC) == 0 && pipe2(err, O_CLOEXEC) == 0);
+	pid = fork();
+	cr_assert(pid >= 0);
+	if (pid == 0)
+		become(argv, in, out, err);
+	if (in[0] >= 0)
+		close(in[0]);
+	close(out[1]);
+	close(err[1]);
+	return (struct process){.pid = pid, .in = in[1], .out = out[0], .err = err[0]};
+}
+
+struct text {
+	char *bytes;
+	size_t len;
+};
+
+static void take_output(int *fd, struct text *text)
+{
+	ssize_t n = read(*fd, text->bytes + text->len, RUN_OUTPUT_MAX - text->len);
+
+	if (n > 0) {
+		text->len += (size_t)n;
+		return;
+	}
+	close(*fd);
+	*fd = -1;
+}
+
+static time_t now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec;
+}
+
+struct run process_finish(struct process *process)
+{
+	struct text out = {malloc(RUN_OUTPUT_MAX + 1), 0}, err = {malloc(RUN_OUTPUT_MAX + 1), 0};
+	time_t deadline = now() + RUN_PATIENCE_S;
+	int status;
+
+	if (process->in >= 0)
+		close(process->in);
+	while (process->out >= 0 || process->err >= 0) {
+		struct pollfd fds[] = {{.fd = process->out, .events = POLLIN},
+				       {.fd = process->err, .events = POLLIN}};
+
+		if (now() >= deadline)
+			kill(process->pid, SIGKILL);
+		poll(fds, 2, 1000);
+		if (fds[0].revents != 0)
+			take_output(&process->out, &out);
+		if (fds[1].revents != 0)
+			take_output(&process->err, &err);
+	}
+	cr_assert(waitpid(process->pid, &status, 0) == process->pid);
+	out.bytes[out.len] = '\0';
+	err.bytes[err.len] = '\0';
+	return (struct run){
+		.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
+		.out = out.bytes,
+		.out_len = out.len,
+		.err = err.bytes,
+		.err_len = err.len,
+	};
+}
+
+struct run run_program(const char *const argv[], const char *input)
+{
+	struct process process = process_start(argv, input != NULL);
+
+	if (input != NULL) {
+		signal(SIGPIPE, SIG_IGN);
+		if (write(process.in, input, strlen(input)) < 0)
+			cr_log_info("its input was closed\n");
+	}
+	return process_finish(&process);
+}
+
+bool process_wait_for(struct process *process, const char *text)
+{
+	static char seen[RUN_OUTPUT_MAX];
+	time_t deadline = now() + RUN_PATIENCE_S;
+	size_t len = 0;
+
+	while (len < sizeof(seen) - 1 && now() < deadline) {
+		struct pollfd fd = {.fd = process->out, .events = POLLIN};
+		ssize_t n;
+
+		if (poll(&fd, 1, 1000) == 0)
+			continue;
+		n = read(process->out, seen + len, sizeof(seen) - 1 - len);
+		if (n <= 0)
+			return false;
+		len += (size_t)n;
+		seen[len] = '\0';
+		if (strstr(seen, text) != NULL)
+			return true;
+	}
+	return false;
+}
+
+bool has(const char *text, const char *part)
+{
+	return strstr(text, part) != NULL;
+}
+
+unsigned long long number_after(const char *text, const char *key)
+{
+	const char *at = strstr(text, key);
+
+	cr_assert(at != NULL, "no \"%s\" in:\n%s", key, text);
+	return strtoull(at + strlen(key) + strspn(at + strlen(key), ": "), NULL, 0);
+}
+
+const char *write_file(const char *name, const void *bytes, size_t len)
+{
+	const char *path = scratch(name);
+	FILE *file = fopen(path, "wb");
+
+	cr_assert(file != NULL);
+	cr_assert(fwrite(bytes, 1, len, file) == len);
+	cr_assert(fclose(file) == 0);
+	return path;
+}
+
+char *read_file(const char *path, size_t *ret_len)
+{
+	FILE *file = fopen(path, "rb");
+	char *bytes = malloc(64 << 20);
+	size_t len;
+
+	cr_assert(file != NULL, "%s: %s", path, strerror(errno));
+	len = fread(bytes, 1, (64 << 20) - 1, file);
+	fclose(file);
+	bytes[len] = '\0';
+	if (ret_len != NULL)
+		*ret_len = len;
+	return bytes;
+}

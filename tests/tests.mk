@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+# Tests: tests/FOLDER/NAME.c is one program for each kind of build. They leave TAP in build/results,
+# which tests/summary counts at the end.
+
+TEST_SOURCES := $(wildcard tests/unit/*.c tests/cli/*.c tests/boot/*.c tests/jail/*.c)
+TEST_SUPPORT := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/support/*.c))
+test_programs = $(patsubst %.c,$(OUT)/%,$(wildcard $(foreach folder,$(1),tests/$(folder)/*.c)))
+
+UNIT_TESTS := $(call test_programs,unit)
+RUN_TESTS  := $(call test_programs,cli boot jail)
+RESULTS    := $(BUILD)/results
+
+$(OUT)/tests/%.o: tests/%.c tools/flags.mk | $(BUILD)/deps-test
+	@mkdir -p $(@D)
+	$(call say,CC,$<) $(CC) $(TEST_CFLAGS) -MMD -MP -c $< -o $@
+
+$(OUT)/tests/%: $(OUT)/tests/%.o $(TEST_SUPPORT) $(LIBRARY)
+	$(call say,LD,$@) $(CC) $(TEST_CFLAGS) $(TEST_LDFLAGS) $< $(TEST_SUPPORT) $(LIBRARY) $(LIBS) -lcriterion -o $@
+
+.PRECIOUS: $(OUT)/tests/%.o $(OUT)/tests/%
+-include $(patsubst %.c,$(OUT)/%.d,$(TEST_SOURCES) $(wildcard tests/support/*.c))
+
+.PHONY: tests
+tests: $(UNIT_TESTS) $(RUN_TESTS) ## build the tests of this KIND
+
+# The tests of one kind of build: those that only need the host, and those that run guests.
+.PHONY: run-unit run-all
+run-unit: $(UNIT_TESTS)
+	@MAYFLY=$(MAYFLY) tests/run $(RESULTS) $(KIND) $(UNIT_TESTS)
+
+run-all: tests $(MAYFLY) guests docs
+	@MAYFLY=$(MAYFLY) GUESTS=$(GUESTS_OUT) tests/run $(RESULTS) $(KIND) $(UNIT_TESTS) $(RUN_TESTS)
