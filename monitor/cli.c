@@ -155,7 +155,7 @@ static int read_config_file(struct config *config, struct err *err)
 	SCOPE_FREE char *text = NULL;
 	struct err inner;
 	json_t *root;
-	size_t len;
+	size_t len = 0;
 	int ret = read_config_text(config->config_path, &text, &len, err);
 
 	if (ret < 0) {
