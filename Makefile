@@ -67,6 +67,7 @@ $(BUILD)/deps-%: tools/packages tools/install-packages
 include images/images.mk
 include docs/docs.mk
 include tests/tests.mk
+include tests/lab/lab.mk
 include perf/perf.mk
 include tools/checks.mk
 
