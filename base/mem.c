@@ -79,8 +79,10 @@ int mem_init(struct mem *mem, const struct mem_region *regions, unsigned n_regio
 
 	place(mem, regions, n_regions);
 	if (backing == MEM_HUGETLB && mem->len % HUGE_PAGE != 0)
-		return err_input(err, "--memory: %" PRIu64 " bytes are no multiple of 2 MiB, "
-				      "which --hugepages needs", mem->len);
+		return err_input(err,
+				 "--memory: %" PRIu64 " bytes are no multiple of 2 MiB, "
+				 "which --hugepages needs",
+				 mem->len);
 	ret = map(mem, backing);
 	if (ret == 0)
 		return 0;

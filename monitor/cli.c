@@ -13,10 +13,10 @@
 #include "monitor/config_json.h"
 #include "monitor/options.h"
 
-#define OPTIONS_MAX     48
-#define CONFIG_LEN_MAX  (1 << 20)
-#define LONG_ONLY       256  /* getopt's value of an option: its letter, or this plus its index */
-#define HELP            1000
+#define OPTIONS_MAX    48
+#define CONFIG_LEN_MAX (1 << 20)
+#define LONG_ONLY      256 /* getopt's value of an option: its letter, or this plus its index */
+#define HELP           1000
 
 static bool is_positional(const struct option_def *option)
 {
@@ -115,7 +115,8 @@ static int parse_options(int argc, char **argv, enum pass pass, struct cli *cli,
 			return 0;
 		}
 		option = code >= LONG_ONLY ? &options[code - LONG_ONLY] : find_letter(code);
-		if (pass == PASS_CONFIG_FILE && option->offset != offsetof(struct config, config_path))
+		if (pass == PASS_CONFIG_FILE &&
+		    option->offset != offsetof(struct config, config_path))
 			continue;
 		ret = set_named(option, &cli->config, err);
 		if (ret < 0)

@@ -11,8 +11,6 @@
 
 #include "monitor/config.h"
 
-
-
 enum cli_command { CLI_HELP, CLI_VERSION, CLI_RUN, CLI_DOCTOR };
 
 struct cli {
