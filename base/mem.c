@@ -75,6 +75,7 @@ static void place(struct mem *mem, const struct mem_region *regions, unsigned n_
 int mem_init(struct mem *mem, const struct mem_region *regions, unsigned n_regions,
 	     enum mem_backing backing, struct err *err)
 {
+	uint64_t len;
 	int ret;
 
 	place(mem, regions, n_regions);
@@ -86,12 +87,13 @@ int mem_init(struct mem *mem, const struct mem_region *regions, unsigned n_regio
 	ret = map(mem, backing);
 	if (ret == 0)
 		return 0;
+	len = mem->len;
 	mem_done(mem);
 	if (backing == MEM_HUGETLB)
 		return err_host(err, -ret,
 				"--hugepages: %" PRIu64 " pages of 2 MiB (see vm.nr_hugepages)",
-				mem->len / HUGE_PAGE);
-	return err_host(err, -ret, "--memory: %" PRIu64 " bytes", mem->len);
+				len / HUGE_PAGE);
+	return err_host(err, -ret, "--memory: %" PRIu64 " bytes", len);
 }
 
 void mem_done(struct mem *mem)

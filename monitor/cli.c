@@ -175,7 +175,7 @@ static int join_words(int n_words, char **words, struct config *config, struct e
 
 	for (int i = 0; i < n_words; i++) {
 		word_len = strlen(words[i]);
-		if (word_len + 1 >= sizeof(config->cmdline) - len)
+		if (word_len + (i > 0) >= sizeof(config->cmdline) - len)
 			return err_input(err, "command line: its words take more than %zu bytes",
 					 sizeof(config->cmdline) - 1);
 		if (i > 0)

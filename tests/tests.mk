@@ -15,7 +15,7 @@ $(OUT)/tests/%.o: tests/%.c tools/flags.mk | $(BUILD)/deps-test
 	$(call say,CC,$<) $(CC) $(TEST_CFLAGS) -MMD -MP -c $< -o $@
 
 $(OUT)/tests/%: $(OUT)/tests/%.o $(TEST_SUPPORT) $(LIBRARY)
-	$(call say,LD,$@) $(CC) $(TEST_CFLAGS) $(TEST_LDFLAGS) $< $(TEST_SUPPORT) $(LIBRARY) $(LIBS) -lcriterion -o $@
+	$(call say,LD,$@) $(CC) $(TEST_CFLAGS) $(TEST_LDFLAGS) $< $(TEST_SUPPORT) $(LIBRARY) $(LIBS) -lcriterion -lutil -o $@
 
 .PRECIOUS: $(OUT)/tests/%.o $(OUT)/tests/%
 -include $(patsubst %.c,$(OUT)/%.d,$(TEST_SOURCES) $(wildcard tests/support/*.c))

@@ -40,6 +40,7 @@ static const struct {
 	{"timer", act_timer}, /* COUNT */
 	{"masked-edge", act_masked_edge},
 	{"keyboard", act_keyboard},   /* drives it, and resets at Ctrl-Alt-Del */
+	{"deaf", act_deaf},           /* drives it, and does nothing */
 	{"user", act_user},           /* ring 3 */
 	{"all-sleep", act_all_sleep}, /* every CPU, interrupts off */
 };

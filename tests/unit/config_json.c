@@ -85,7 +85,8 @@ Test(config_json, refuses_with_field_and_value)
 		{"{\"a\": 1, \"a\": 2}", "line 1, column 12: duplicate object key near '\"a\"'"},
 		{"{\"bott-source\": {}}", "field \"bott-source\" is unknown"},
 		{"{\"boot-source\": 5}", "field \"boot-source\" is no object"},
-		{"{\"boot-source\": {\"kernel\": \"k\"}}", "field \"boot-source.kernel\" is unknown"},
+		{"{\"boot-source\": {\"kernel\": \"k\"}}",
+		 "field \"boot-source.kernel\" is unknown"},
 		{"{\"machine-config\": {\"vcpu_count\": 33}}",
 		 "field \"machine-config.vcpu_count\": \"33\" is no number from 1 to 32"},
 		{"{\"machine-config\": {\"vcpu_count\": 1.5}}",
@@ -115,11 +116,12 @@ Test(config_json, what_is_written_can_be_read_again)
 	json_t *first, *second;
 	char *text;
 
-	cr_assert_eq(read_text("{\"boot-source\": {\"kernel_image_path\": \"k\", \"boot_args\": \"x\"},"
-			       " \"machine-config\": {\"vcpu_count\": 3, \"mem_size_mib\": 64},"
-			       " \"mayfly\": {\"pin\": \"1,0\", \"timeout\": \"1500ms\","
-			       " \"exits\": true, \"serial\": \"none\"}}"),
-		     0);
+	cr_assert_eq(
+		read_text("{\"boot-source\": {\"kernel_image_path\": \"k\", \"boot_args\": \"x\"},"
+			  " \"machine-config\": {\"vcpu_count\": 3, \"mem_size_mib\": 64},"
+			  " \"mayfly\": {\"pin\": \"1,0\", \"timeout\": \"1500ms\","
+			  " \"exits\": true, \"serial\": \"none\"}}"),
+		0);
 	first = config_json_write(&config);
 	text = json_dumps(first, 0);
 	config_init(&config);

@@ -12,13 +12,13 @@ static struct cpuid cpuid;
 
 static void add(uint32_t leaf, uint32_t index, uint32_t value)
 {
-	host.supported.entries[host.supported.n_entries++] =
-		(struct kvm_cpuid_entry2){.function = leaf,
-					  .index = index,
-					  .eax = value,
-					  .ebx = value,
-					  .ecx = value,
-					  .edx = value};
+	host.supported.entries[host.supported.n_entries++] = (struct kvm_cpuid_entry2){
+		.function = leaf,
+		.index = index,
+		.eax = value,
+		.ebx = value,
+		.ecx = value,
+		.edx = value};
 }
 
 static void set_up(void)

@@ -193,8 +193,10 @@ Test(crash, a_report_names_levels_as_the_manuals_do)
 	crash.rip = crash_walk(&mem, &sregs, 0x1000);
 	crash.cr2 = crash.rip;
 	text = print(&crash, END_TRIPLE_FAULT);
-	cr_assert(strstr(text, "level 4: entry 0x0000000000002001 at gpa 0x1000\n") != NULL, "%s", text);
-	cr_assert(strstr(text, "level 3: entry 0x0000000000000000 at gpa 0x2000 (not present)") != NULL);
+	cr_assert(strstr(text, "level 4: entry 0x0000000000002001 at gpa 0x1000\n") != NULL, "%s",
+		  text);
+	cr_assert(strstr(text, "level 3: entry 0x0000000000000000 at gpa 0x2000 (not present)") !=
+		  NULL);
 	cr_assert(strstr(text, "code: 0f 0b\n") != NULL);
 	cr_assert(strstr(text, "hint: there is no page at rip") != NULL);
 }

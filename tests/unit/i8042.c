@@ -86,11 +86,13 @@ Test(i8042, has_a_keyboard_that_answers)
 		uint8_t sent, answers[3];
 		unsigned n;
 	} talk[] = {
-		{0xff, {0xfa, 0xaa}, 2}, /* reset */
+		{0xff, {0xfa, 0xaa}, 2},       /* reset */
 		{0xf2, {0xfa, 0xab, 0x83}, 3}, /* identify */
-		{0xed, {0xfa}, 1}, {0x02, {0xfa}, 1}, /* lights */
-		{0xf0, {0xfa}, 1}, {0x00, {0xfa, 0x02}, 2}, /* which scan set? */
-		{0xf4, {0xfa}, 1}, /* enable */
+		{0xed, {0xfa}, 1},
+		{0x02, {0xfa}, 1}, /* lights */
+		{0xf0, {0xfa}, 1},
+		{0x00, {0xfa, 0x02}, 2}, /* which scan set? */
+		{0xf4, {0xfa}, 1},       /* enable */
 	};
 
 	for (size_t i = 0; i < sizeof(talk) / sizeof(talk[0]); i++) {

@@ -32,11 +32,10 @@ static char *print_exits(void)
 
 Test(tables, rows_of_all_vcpus_are_added_up_and_sorted)
 {
-	const struct exit_key serial = {.reason = EXIT_PIO_WRITE,
-					.device = DEVICE_SERIAL,
-					.reg = 0x3f8,
-					.rip = 0x100};
-	const struct exit_key nobody = {.reason = EXIT_MMIO_READ, .address = 0xd0000000, .rip = 0x200};
+	const struct exit_key serial = {
+		.reason = EXIT_PIO_WRITE, .device = DEVICE_SERIAL, .reg = 0x3f8, .rip = 0x100};
+	const struct exit_key nobody = {
+		.reason = EXIT_MMIO_READ, .address = 0xd0000000, .rip = 0x200};
 	char *text;
 
 	count(0, nobody, 3);
@@ -55,7 +54,8 @@ Test(tables, json_has_the_same)
 {
 	json_t *json;
 
-	count(1, (struct exit_key){.reason = EXIT_PIO_READ, .device = DEVICE_I8042, .reg = 0x64}, 4);
+	count(1, (struct exit_key){.reason = EXIT_PIO_READ, .device = DEVICE_I8042, .reg = 0x64},
+	      4);
 	json = tables_exits_to_json(counters, 2);
 	cr_assert_eq(json_integer_value(json_object_get(json, "user_space")), 4);
 	json = json_array_get(json_object_get(json, "rows"), 0);
@@ -95,7 +95,8 @@ Test(tables, phases_that_were_not_reached_are_left_out)
 	counters->phases[PHASE_VM] = 4000000000u; /* before the start: a lie */
 	json = tables_timeline_to_json(counters);
 	cr_assert_eq(json_array_size(json), 3u);
-	cr_assert_str_eq(json_string_value(json_object_get(json_array_get(json, 1), "phase")), "cell");
+	cr_assert_str_eq(json_string_value(json_object_get(json_array_get(json, 1), "phase")),
+			 "cell");
 	cr_assert_float_eq(json_real_value(json_object_get(json_array_get(json, 2), "at_us")), 300,
 			   1e-6);
 }

@@ -38,8 +38,8 @@ static void set_up(void)
 	reader = ends[0];
 	uart.outlet.fd = ends[1];
 	uart.outlet.kind = OUTLET_NONBLOCKING;
-	uart_init(&uart, (struct irq_line){set_line, NULL, 4}, (struct uart_attention){attend, NULL},
-		  NULL);
+	uart_init(&uart, (struct irq_line){set_line, NULL, 4},
+		  (struct uart_attention){attend, NULL}, NULL);
 }
 
 TestSuite(uart, .init = set_up);

@@ -30,8 +30,18 @@ Test(values, sizes_are_binary)
 
 Test(values, what_is_no_size_is_refused_and_named)
 {
-	static const char *const bad[] = {"",    "M",   "-1M",  "+1M", " 1M", "1 M", "1m",
-					  "1MB", "1.5G", "0x10", "1MM", "16777216T",
+	static const char *const bad[] = {"",
+					  "M",
+					  "-1M",
+					  "+1M",
+					  " 1M",
+					  "1 M",
+					  "1m",
+					  "1MB",
+					  "1.5G",
+					  "0x10",
+					  "1MM",
+					  "16777216T",
 					  "18446744073709551616"};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -102,9 +112,9 @@ Test(values, cpu_lists_have_ranges)
 
 Test(values, what_is_no_cpu_list_is_refused)
 {
-	static const char *const bad[] = {"",     "a",    "0,",   ",0",      "3-1",
-					  "0-64", "1-",   "1--2", "0,70000", "1;2",
-					  "0-63,64", "0-4294967296"};
+	static const char *const bad[] = {"",        "a",    "0,",      ",0",
+					  "3-1",     "0-64", "1-",      "1--2",
+					  "0,70000", "1;2",  "0-63,64", "0-4294967296"};
 	uint16_t cpus[VM_PINS_MAX];
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
