@@ -345,9 +345,10 @@ static void handle_cell(struct supervisor *s)
 	static struct from_cell message;
 	int n = msg_recv(s->socket, &message, sizeof(message), MSG_DONTWAIT);
 
-	if (n == -EAGAIN)
+	/* A peer that died with mail unread is an error first; what it said comes after that. */
+	if (n == -EAGAIN || n == -ECONNRESET)
 		return;
-	if (n == 0 || n == -ECONNRESET) {
+	if (n == 0) {
 		s->state = GONE;
 		return;
 	}

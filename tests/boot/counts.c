@@ -68,15 +68,16 @@ Test(counts, agree_with_the_script)
  */
 Test(counts, agree_with_kvm)
 {
-	json_t *exits = exits_of("in8 0x3fd " TIMES " out8 0x80 " TIMES " mmio-read 0xd0000000 " TIMES
-				 " mmio-write 0xd0000004 " TIMES " mmio-read 0xfec00010 " TIMES);
+	json_t *exits = exits_of("in8 0x3fd " TIMES " out8 0x80 " TIMES
+				 " mmio-read 0xd0000000 " TIMES " mmio-write 0xd0000004 " TIMES
+				 " mmio-read 0xfec00010 " TIMES);
 
 	cr_assert_eq(kvm(exits, "mmio_exits"),
 		     sum(exits, "mmio-read", NULL, NULL) + sum(exits, "mmio-write", NULL, NULL));
 	cr_assert_geq(kvm(exits, "exits"), 5000);
 	if (!kvm_is_pvm())
 		cr_assert_eq(kvm(exits, "io_exits"), sum(exits, "port-read", NULL, NULL) +
-							      sum(exits, "port-write", NULL, NULL));
+							     sum(exits, "port-write", NULL, NULL));
 }
 
 Test(counts, of_level_interrupts_include_their_eoi)

@@ -84,7 +84,8 @@ Test(endings, what_kvm_cannot_emulate_is_told_with_its_bytes)
 		cr_skip_test("this KVM runs ring 0 on hardware: nothing to emulate");
 	}
 	cr_assert_eq(run.status, 127);
-	cr_assert(has(run.err, "KVM: suberror 1 (an instruction it cannot emulate)"), "%s", run.err);
+	cr_assert(has(run.err, "KVM: suberror 1 (an instruction it cannot emulate)"), "%s",
+		  run.err);
 	cr_assert(has(run.err, "code: 0f 57 c0"));
 	cr_assert(has(run.err, "SSE and x87 in ring 0 need VT-x or AMD-V"));
 }
@@ -134,9 +135,9 @@ Test(endings, the_report_has_the_exact_status)
 	cr_assert_eq(json_integer_value(json_object_get(report, "guest_status")), 70000);
 	cr_assert_eq(json_integer_value(json_object_get(report, "exit_status")), 123);
 	cr_assert_gt(json_array_size(json_object_get(report, "timeline")), 10u);
-	cr_assert_geq(json_integer_value(
-			      json_object_get(json_object_get(report, "exits"), "user_space")),
-		      1);
+	cr_assert_geq(
+		json_integer_value(json_object_get(json_object_get(report, "exits"), "user_space")),
+		1);
 }
 
 Test(endings, the_report_tells_of_the_time_limit)
@@ -154,7 +155,8 @@ Test(endings, the_boot_timer_is_a_phase)
 	bool found = false;
 
 	for (size_t i = 0; i < json_array_size(timeline); i++)
-		found |= has(json_string_value(json_object_get(json_array_get(timeline, i), "phase")),
-			     "booted");
+		found |= has(
+			json_string_value(json_object_get(json_array_get(timeline, i), "phase")),
+			"booted");
 	cr_assert(found);
 }

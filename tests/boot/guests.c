@@ -76,7 +76,8 @@ Test(guests, find_no_acpi_where_there_is_none)
 
 Test(guests, see_what_kvm_offers)
 {
-	static const char *const features[] = {"x2apic", "kvmclock", "pv-eoi", "pv-unhalt", "pv-ipi"};
+	static const char *const features[] = {"x2apic", "kvmclock", "pv-eoi", "pv-unhalt",
+					       "pv-ipi"};
 	struct run run = RUN("run", guest("probe"));
 
 	for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++)

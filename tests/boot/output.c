@@ -3,8 +3,8 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,19 +39,22 @@ Test(output, waits_for_a_reader_that_sleeps_without_stopping_the_guest)
 
 Test(output, drops_counts_and_reports_what_nobody_reads)
 {
-	struct run run = shell("%s run --timeout=20s -f elf %s -- flood 200 exit 5 | (sleep 4; wc -c)",
-			       mayfly_path(), guest("act"));
+	struct run run = shell(
+		"%s run --timeout=20s -f elf %s -- flood 200 exit 5 | (sleep 4; wc -c)",
+		mayfly_path(), guest("act"));
 	unsigned long got = strtoul(run.out, NULL, 10), dropped;
 
-	cr_assert(has(run.err, "bytes of serial output were dropped: nobody read them"), "%s", run.err);
+	cr_assert(has(run.err, "bytes of serial output were dropped: nobody read them"), "%s",
+		  run.err);
 	dropped = (unsigned long)number_after(run.err, "mayfly:");
 	cr_assert_eq(got + dropped, 200u * 1024, "%lu read, %lu dropped", got, dropped);
 }
 
 Test(output, to_a_reader_that_is_gone_is_dropped_until_the_end)
 {
-	struct run run = shell("(%s run -f elf %s -- flood 10 exit 5; echo status $? >&2) | head -c 10",
-			       mayfly_path(), guest("act"));
+	struct run run = shell(
+		"(%s run -f elf %s -- flood 10 exit 5; echo status $? >&2) | head -c 10",
+		mayfly_path(), guest("act"));
 
 	cr_assert_eq(run.out_len, 10u);
 	cr_assert(has(run.err, "status 5\n"), "%s", run.err);
@@ -59,10 +62,10 @@ Test(output, to_a_reader_that_is_gone_is_dropped_until_the_end)
 
 Test(output, never_changes_the_flags_of_standard_output)
 {
-	struct process process = process_start(
-		(const char *const[]){mayfly_path(), "run", "-f", "elf", guest("act"), "--",
-				      "say up sleep", NULL},
-		false);
+	struct process process = process_start((const char *const[]){mayfly_path(), "run", "-f",
+								     "elf", guest("act"), "--",
+								     "say up sleep", NULL},
+					       false);
 	char path[64];
 	char *info;
 
@@ -104,8 +107,8 @@ Test(output, closed_standard_descriptors_do_no_harm)
 
 Test(output, a_full_disk_does_not_stop_the_guest)
 {
-	struct run run = shell("%s run -f elf %s -- say x exit 6 >/dev/full; echo $?", mayfly_path(),
-			       guest("act"));
+	struct run run = shell("%s run -f elf %s -- say x exit 6 >/dev/full; echo $?",
+			       mayfly_path(), guest("act"));
 
 	cr_assert_str_eq(run.out, "6\n");
 	cr_assert(has(run.err, "2 bytes of serial output were dropped"), "%s", run.err);
@@ -141,7 +144,8 @@ Test(output, input_of_any_length_arrives_in_order)
 Test(output, input_comes_from_a_file_too)
 {
 	const char *path = write_file("input", "from a fileq", 12);
-	struct run run = shell("%s run -f elf %s -- echo-irq <%s", mayfly_path(), guest("act"), path);
+	struct run run = shell("%s run -f elf %s -- echo-irq <%s", mayfly_path(), guest("act"),
+			       path);
 
 	cr_assert_str_eq(run.out, "from a fileq\n");
 }

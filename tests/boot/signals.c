@@ -171,7 +171,8 @@ Test(signals, a_cell_that_hangs_is_ended_by_the_time_limit)
 	kill(child_of(process.pid), SIGSTOP);
 	run = process_finish(&process);
 	cr_assert_eq(run.status, 124);
-	cr_assert_str_eq(run.err, "mayfly: the time limit ended the run; the cell did not answer\n");
+	cr_assert_str_eq(run.err,
+			 "mayfly: the time limit ended the run; the cell did not answer\n");
 }
 
 Test(signals, the_cell_dies_with_its_supervisor)

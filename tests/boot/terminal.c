@@ -26,9 +26,10 @@ static void begin(const char *act)
 {
 	char command[1024];
 
-	snprintf(command, sizeof(command),
-		 "%s run -f elf --timeout=20s %s -- %s; echo \"[status $?]\"; stty -a; echo '[end]'",
-		 mayfly_path(), guest("act"), act);
+	snprintf(
+		command, sizeof(command),
+		"%s run -f elf --timeout=20s %s -- %s; echo \"[status $?]\"; stty -a; echo '[end]'",
+		mayfly_path(), guest("act"), act);
 	shell = forkpty(&master, NULL, NULL, NULL);
 	cr_assert_geq(shell, 0);
 	if (shell == 0) {

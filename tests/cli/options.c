@@ -49,44 +49,111 @@ static const char *field(json_t *root, const char *path)
 static const struct {
 	const char *name;
 	const char *words[2];
-	const char *json;  /* the field in a configuration file, with its value */
+	const char *json; /* the field in a configuration file, with its value */
 	const char *field, *value, *fallback;
 } cases[] = {
-	{"memory", {"--memory=64M", "-m64M"}, "{\"machine-config\": {\"mem_size_mib\": 64}}",
-	 "machine-config.mem_size_mib", "64", "128"},
-	{"cpus", {"--cpus=3", "-c3"}, "{\"machine-config\": {\"vcpu_count\": 3}}",
-	 "machine-config.vcpu_count", "3", "1"},
-	{"format", {"--format=elf", "-felf"}, "{\"mayfly\": {\"format\": \"elf\"}}", "mayfly.format",
-	 "elf", "auto"},
-	{"serial", {"--serial=none", "--serial=none"}, "{\"mayfly\": {\"serial\": \"none\"}}",
-	 "mayfly.serial", "none", "stdio"},
-	{"acpi", {"--acpi=off", "--acpi=off"}, "{\"mayfly\": {\"acpi\": false}}", "mayfly.acpi",
-	 "false", "true"},
-	{"irqchip", {"--irqchip=kernel", "--irqchip=kernel"},
-	 "{\"mayfly\": {\"irqchip\": \"kernel\"}}", "mayfly.irqchip", "kernel", "auto"},
-	{"hugepages", {"--hugepages", "--hugepages"},
-	 "{\"machine-config\": {\"huge_pages\": \"2M\"}}", "machine-config.huge_pages", "2M",
+	{"memory",
+	 {"--memory=64M", "-m64M"},
+	 "{\"machine-config\": {\"mem_size_mib\": 64}}",
+	 "machine-config.mem_size_mib",
+	 "64",
+	 "128"},
+	{"cpus",
+	 {"--cpus=3", "-c3"},
+	 "{\"machine-config\": {\"vcpu_count\": 3}}",
+	 "machine-config.vcpu_count",
+	 "3",
+	 "1"},
+	{"format",
+	 {"--format=elf", "-felf"},
+	 "{\"mayfly\": {\"format\": \"elf\"}}",
+	 "mayfly.format",
+	 "elf",
+	 "auto"},
+	{"serial",
+	 {"--serial=none", "--serial=none"},
+	 "{\"mayfly\": {\"serial\": \"none\"}}",
+	 "mayfly.serial",
+	 "none",
+	 "stdio"},
+	{"acpi",
+	 {"--acpi=off", "--acpi=off"},
+	 "{\"mayfly\": {\"acpi\": false}}",
+	 "mayfly.acpi",
+	 "false",
+	 "true"},
+	{"irqchip",
+	 {"--irqchip=kernel", "--irqchip=kernel"},
+	 "{\"mayfly\": {\"irqchip\": \"kernel\"}}",
+	 "mayfly.irqchip",
+	 "kernel",
+	 "auto"},
+	{"hugepages",
+	 {"--hugepages", "--hugepages"},
+	 "{\"machine-config\": {\"huge_pages\": \"2M\"}}",
+	 "machine-config.huge_pages",
+	 "2M",
 	 "None"},
-	{"memfd", {"--memfd", "--memfd"}, "{\"mayfly\": {\"memfd\": true}}", "mayfly.memfd", "true",
+	{"memfd",
+	 {"--memfd", "--memfd"},
+	 "{\"mayfly\": {\"memfd\": true}}",
+	 "mayfly.memfd",
+	 "true",
 	 "false"},
-	{"prefault", {"--prefault", "--prefault"}, "{\"mayfly\": {\"prefault\": true}}",
-	 "mayfly.prefault", "true", "false"},
-	{"pin", {"--pin=0", "--pin=0-0"}, "{\"mayfly\": {\"pin\": \"0\"}}", "mayfly.pin", "0",
+	{"prefault",
+	 {"--prefault", "--prefault"},
+	 "{\"mayfly\": {\"prefault\": true}}",
+	 "mayfly.prefault",
+	 "true",
+	 "false"},
+	{"pin",
+	 {"--pin=0", "--pin=0-0"},
+	 "{\"mayfly\": {\"pin\": \"0\"}}",
+	 "mayfly.pin",
+	 "0",
 	 "null"},
-	{"timeout", {"--timeout=2s", "--timeout=2000ms"}, "{\"mayfly\": {\"timeout\": \"2s\"}}",
-	 "mayfly.timeout", "2000ms", "null"},
-	{"report", {"--report=/dev/null", "--report=/dev/null"},
-	 "{\"mayfly\": {\"report\": \"/dev/null\"}}", "mayfly.report", "/dev/null", "null"},
-	{"exits", {"--exits=json", "--exits=json"}, "{\"mayfly\": {\"exits\": \"json\"}}",
-	 "mayfly.exits", "json", "false"},
-	{"timeline", {"--timeline", "--timeline"}, "{\"mayfly\": {\"timeline\": true}}",
-	 "mayfly.timeline", "true", "false"},
-	{"verbose", {"--verbose", "-v"}, "{\"mayfly\": {\"verbose\": true}}", "mayfly.verbose",
-	 "true", "false"},
-	{"quiet", {"--quiet", "-q"}, "{\"mayfly\": {\"quiet\": true}}", "mayfly.quiet", "true",
+	{"timeout",
+	 {"--timeout=2s", "--timeout=2000ms"},
+	 "{\"mayfly\": {\"timeout\": \"2s\"}}",
+	 "mayfly.timeout",
+	 "2000ms",
+	 "null"},
+	{"report",
+	 {"--report=/dev/null", "--report=/dev/null"},
+	 "{\"mayfly\": {\"report\": \"/dev/null\"}}",
+	 "mayfly.report",
+	 "/dev/null",
+	 "null"},
+	{"exits",
+	 {"--exits=json", "--exits=json"},
+	 "{\"mayfly\": {\"exits\": \"json\"}}",
+	 "mayfly.exits",
+	 "json",
 	 "false"},
-	{"dry-run", {"--dry-run", "--dry-run"}, "{\"mayfly\": {\"dry_run\": true}}",
-	 "mayfly.dry_run", "true", "true"},
+	{"timeline",
+	 {"--timeline", "--timeline"},
+	 "{\"mayfly\": {\"timeline\": true}}",
+	 "mayfly.timeline",
+	 "true",
+	 "false"},
+	{"verbose",
+	 {"--verbose", "-v"},
+	 "{\"mayfly\": {\"verbose\": true}}",
+	 "mayfly.verbose",
+	 "true",
+	 "false"},
+	{"quiet",
+	 {"--quiet", "-q"},
+	 "{\"mayfly\": {\"quiet\": true}}",
+	 "mayfly.quiet",
+	 "true",
+	 "false"},
+	{"dry-run",
+	 {"--dry-run", "--dry-run"},
+	 "{\"mayfly\": {\"dry_run\": true}}",
+	 "mayfly.dry_run",
+	 "true",
+	 "true"},
 };
 
 Test(options, arrive_by_command_line_and_by_file)
@@ -108,8 +175,9 @@ Test(options, arrive_by_command_line_and_by_file)
 Test(options, image_initrd_and_words_arrive_too)
 {
 	const char *image = guest("act");
-	const char *text = "{\"boot-source\": {\"kernel_image_path\": \"%s\", \"initrd_path\": \"%s\","
-			   " \"boot_args\": \"from file\"}}";
+	const char *text =
+		"{\"boot-source\": {\"kernel_image_path\": \"%s\", \"initrd_path\": \"%s\","
+		" \"boot_args\": \"from file\"}}";
 	char config[1024];
 	json_t *root;
 
@@ -198,7 +266,8 @@ Test(options, that_are_wrong_are_named_with_their_value)
 	REFUSED("--memfd=1: it takes no value", "--memfd=1");
 	REFUSED("--memory: \"12Q\" is no size (a number with K, M, G or T)", "-m", "12Q");
 	REFUSED("--memory: the value is empty", "--memory=");
-	REFUSED("--memory: 512 bytes are less than 2M (a size without a unit is in bytes)", "-m512");
+	REFUSED("--memory: 512 bytes are less than 2M (a size without a unit is in bytes)",
+		"-m512");
 	REFUSED("--memory: 2098176 bytes are no multiple of 4K", "-m", "2049K");
 	REFUSED("--memory: 3145728 bytes are no multiple of 2M, which --hugepages needs", "-m3M",
 		"--hugepages");
@@ -267,7 +336,8 @@ Test(options, in_a_broken_file_are_named_with_file_and_field)
 {
 	static const char *const texts[][2] = {
 		{"{", "line 1, column 1: string or '}' expected near end of file"},
-		{"{\"machine-config\": {\"vcpus\": 1}}", "field \"machine-config.vcpus\" is unknown"},
+		{"{\"machine-config\": {\"vcpus\": 1}}",
+		 "field \"machine-config.vcpus\" is unknown"},
 	};
 	char message[512];
 

@@ -15,8 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATHS     8
-#define PATH_SIZE 4096
+#define PATHS      8
+#define PATH_SIZE  4096
+#define READ_CHUNK 65536
 
 static char *next_buffer(void)
 {
@@ -221,11 +222,16 @@ const char *write_file(const char *name, const void *bytes, size_t len)
 char *read_file(const char *path, size_t *ret_len)
 {
 	FILE *file = fopen(path, "rb");
-	char *bytes = malloc(64 << 20);
-	size_t len;
+	char *bytes = NULL;
+	size_t len = 0, n;
 
 	cr_assert(file != NULL, "%s: %s", path, strerror(errno));
-	len = fread(bytes, 1, (64 << 20) - 1, file);
+	/* Chunk by chunk: some files of /proc refuse a large read. */
+	do {
+		bytes = realloc(bytes, len + READ_CHUNK + 1);
+		n = fread(bytes + len, 1, READ_CHUNK, file);
+		len += n;
+	} while (n > 0);
 	fclose(file);
 	bytes[len] = '\0';
 	if (ret_len != NULL)
