@@ -150,21 +150,20 @@ static int read_config_text(const char *path, char **ret_text, size_t *ret_len, 
 	return 0;
 }
 
-/* The parsed tree stays allocated: the configuration's strings are in it. */
-static int read_config_file(struct config *config, struct err *err)
+static int read_config_file(struct cli *cli, struct err *err)
 {
+	const char *path = cli->config.config_path;
 	SCOPE_FREE char *text = NULL;
 	struct err inner;
-	json_t *root;
 	size_t len = 0;
-	int ret = read_config_text(config->config_path, &text, &len, err);
+	int ret = read_config_text(path, &text, &len, err);
 
 	if (ret < 0) {
 		err->status = EXIT_STATUS_USAGE;
 		return ret;
 	}
-	if (config_json_read(text, len, config, &root, &inner) < 0)
-		return err_input(err, "config \"%s\": %.180s", config->config_path, inner.text);
+	if (config_json_read(text, len, &cli->config, &cli->config_tree, &inner) < 0)
+		return err_input(err, "config \"%s\": %.180s", path, inner.text);
 	return 0;
 }
 
@@ -212,7 +211,7 @@ static int parse_run(int argc, char **argv, struct cli *cli, struct err *err)
 	config_init(&cli->config);
 	ret = parse_options(separator, argv, PASS_CONFIG_FILE, cli, err);
 	if (ret == 0 && cli->command == CLI_RUN && cli->config.config_path != NULL)
-		ret = read_config_file(&cli->config, err);
+		ret = read_config_file(cli, err);
 	if (ret == 0 && cli->command == CLI_RUN)
 		ret = parse_options(separator, argv, PASS_ALL, cli, err);
 	if (ret < 0 || cli->command != CLI_RUN)

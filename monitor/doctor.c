@@ -90,16 +90,17 @@ static void open_kvm(struct doctor *doctor)
 			  "machine, nested virtualisation must be switched on outside";
 }
 
-static void look_at_api(struct doctor *doctor)
+static bool look_at_api(struct doctor *doctor)
 {
 	struct finding *finding = add(doctor, GOOD, "KVM API");
 	int version = ioctl(doctor->kvm, KVM_GET_API_VERSION, 0);
 
 	snprintf(finding->value, sizeof(finding->value), "version %d", version);
 	if (version == KVM_API_VERSION)
-		return;
+		return true;
 	finding->verdict = FATAL;
 	finding->mend = "/dev/kvm is not Linux's KVM";
+	return false;
 }
 
 /* A VM and a vCPU, made and thrown away: another hypervisor may have the hardware. */
@@ -265,11 +266,9 @@ int doctor_run(bool json)
 	look_at_kernel(&doctor);
 	open_kvm(&doctor);
 	look_at_kind(&doctor);
-	if (doctor.kvm >= 0) {
-		look_at_api(&doctor);
+	if (doctor.kvm >= 0 && look_at_api(&doctor)) {
 		look_at_vm(&doctor);
 		look_at_capabilities(&doctor);
-		close(doctor.kvm);
 	}
 	look_at_huge_pages(&doctor);
 	status = status_of(&doctor);

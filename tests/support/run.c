@@ -80,6 +80,7 @@ static void become(const char *const argv[], const int in[2], const int out[2], 
 	dup2(err[1], STDERR_FILENO);
 	close_range(3, ~0U, 0);
 	signal(SIGPIPE, SIG_DFL);
+	setenv("ASAN_OPTIONS", "detect_leaks=1", 1); /* the tests themselves leak, and may */
 	execv(argv[0], (char *const *)(uintptr_t)argv);
 	fprintf(stderr, "%s: %s\n", argv[0], strerror(errno));
 	_exit(99);
