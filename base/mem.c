@@ -75,21 +75,25 @@ static void place(struct mem *mem, const struct mem_region *regions, unsigned n_
 int mem_init(struct mem *mem, const struct mem_region *regions, unsigned n_regions,
 	     enum mem_backing backing, struct err *err)
 {
+	uint64_t len;
 	int ret;
 
 	place(mem, regions, n_regions);
 	if (backing == MEM_HUGETLB && mem->len % HUGE_PAGE != 0)
-		return err_input(err, "--memory: %" PRIu64 " bytes are no multiple of 2 MiB, "
-				      "which --hugepages needs", mem->len);
+		return err_input(err,
+				 "--memory: %" PRIu64 " bytes are no multiple of 2 MiB, "
+				 "which --hugepages needs",
+				 mem->len);
 	ret = map(mem, backing);
 	if (ret == 0)
 		return 0;
+	len = mem->len;
 	mem_done(mem);
 	if (backing == MEM_HUGETLB)
 		return err_host(err, -ret,
 				"--hugepages: %" PRIu64 " pages of 2 MiB (see vm.nr_hugepages)",
-				mem->len / HUGE_PAGE);
-	return err_host(err, -ret, "--memory: %" PRIu64 " bytes", mem->len);
+				len / HUGE_PAGE);
+	return err_host(err, -ret, "--memory: %" PRIu64 " bytes", len);
 }
 
 void mem_done(struct mem *mem)

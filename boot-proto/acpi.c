@@ -7,12 +7,12 @@
 #include "boot-proto/aml.h"
 #include "boot-proto/checksum.h"
 
-#define HEADER_LEN    36
-#define CHECKSUM_AT   9
-#define TABLES_LEN    (LAYOUT_ACPI_END - LAYOUT_ACPI_TABLES)
-#define OEM_ID        "MAYFLY"
-#define OEM_TABLE_ID  "MICROVM "
-#define CREATOR_ID    "MYFL"
+#define HEADER_LEN   36
+#define CHECKSUM_AT  9
+#define TABLES_LEN   (LAYOUT_ACPI_END - LAYOUT_ACPI_TABLES)
+#define OEM_ID       "MAYFLY"
+#define OEM_TABLE_ID "MICROVM "
+#define CREATOR_ID   "MYFL"
 
 /* FADT [ACPI 6.4 table 5.9]: offsets, and the flags that are set */
 #define FADT_LEN             276

@@ -90,8 +90,9 @@ static int place(const struct setup_header *header, struct boot_span kernel, con
 				 gpa);
 	if (mem_get(mem, gpa, len) == NULL)
 		return err_input(err,
-				 "setup header: pref_address 0x%" PRIx64 " with init_size 0x%" PRIx64
-				 " needs more than the %" PRIu64 " MiB of --memory",
+				 "setup header: pref_address 0x%" PRIx64
+				 " with init_size 0x%" PRIx64 " needs more than the %" PRIu64
+				 " MiB of --memory",
 				 gpa, len, mem->len / MIB(1));
 	*ret_gpa = gpa;
 	*ret_end = gpa + len;
@@ -110,7 +111,8 @@ static struct setup_header cut(const struct setup_header *header)
 }
 
 static int load_initrd(const struct boot_request *request, const struct mem *mem, uint64_t end,
-		       const struct setup_header *header, struct initrd *ret_initrd, struct err *err)
+		       const struct setup_header *header, struct initrd *ret_initrd,
+		       struct err *err)
 {
 	uint64_t limit = (uint64_t)header->initrd_addr_max + 1;
 
@@ -157,8 +159,7 @@ static int payload_span(const struct boot_image *image, struct boot_span *ret_pa
 		return ret;
 	kernel = kernel_span(image, &header);
 	if (header.payload_offset > kernel.len ||
-	    header.payload_length > kernel.len - header.payload_offset ||
-	    header.payload_length < 8)
+	    header.payload_length > kernel.len - header.payload_offset || header.payload_length < 8)
 		return err_input(err,
 				 "setup header: payload_offset %u with payload_length %u is not "
 				 "inside the kernel's %" PRIu64 " bytes",

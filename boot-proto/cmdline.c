@@ -34,7 +34,8 @@ bool cmdline_resets_by_i8042(const char *cmdline)
 
 	for (const char *word = find_word(cmdline, "reboot"); word != NULL;
 	     word = find_word(word + strcspn(word, BLANKS), "reboot"))
-		found = memchr(word + strlen("reboot"), 'k', strcspn(word, BLANKS) - strlen("reboot"));
+		found = memchr(word + strlen("reboot"), 'k',
+			       strcspn(word, BLANKS) - strlen("reboot"));
 	return found;
 }
 
@@ -48,10 +49,11 @@ int cmdline_compose(const char *user, bool linux_kernel, bool serial, char *ret_
 
 	for (size_t i = 0; linux_kernel && i < ARRAY_LEN(words); i++)
 		if (!cmdline_has(user, words[i].key) && (i != 0 || serial))
-			len += (size_t)snprintf(ret_cmdline + len, LAYOUT_CMDLINE_MAX - len, "%s=%s ",
-						words[i].key, words[i].value);
+			len += (size_t)snprintf(ret_cmdline + len, LAYOUT_CMDLINE_MAX - len,
+						"%s=%s ", words[i].key, words[i].value);
 	if (strlen(user) >= LAYOUT_CMDLINE_MAX - len)
-		return err_input(err, "command line: %zu bytes are more than the %zu there is room for",
+		return err_input(err,
+				 "command line: %zu bytes are more than the %zu there is room for",
 				 strlen(user), (size_t)LAYOUT_CMDLINE_MAX - 1 - len);
 	memcpy(ret_cmdline + len, user, strlen(user) + 1);
 	if (*user == '\0' && len > 0)

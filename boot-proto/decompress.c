@@ -132,11 +132,13 @@ int decompress(const uint8_t *packed, size_t packed_len, uint8_t *bytes, size_t 
 				 packing->name);
 	made = packing->unpack(packed, packed_len, bytes, len);
 	if (made < 0)
-		return err_input(err, "payload: its %s stream is damaged, or longer than the %zu "
-				      "bytes it announces",
+		return err_input(err,
+				 "payload: its %s stream is damaged, or longer than the %zu "
+				 "bytes it announces",
 				 packing->name, len);
 	if ((size_t)made != len)
-		return err_input(err, "payload: its %s stream has %lld bytes where %zu were announced",
+		return err_input(err,
+				 "payload: its %s stream has %lld bytes where %zu were announced",
 				 packing->name, (long long)made, len);
 	return 0;
 }

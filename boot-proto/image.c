@@ -22,7 +22,8 @@ int boot_image_read(const struct boot_image *image, struct boot_span span, void 
 	else
 		ret = fd_pread_all(image->fd, to, span.len, span.offset);
 	if (ret == -ENODATA)
-		return err_input(err, "%s: the file became shorter than %" PRIu64 " while it was read",
+		return err_input(err,
+				 "%s: the file became shorter than %" PRIu64 " while it was read",
 				 span.what, image->len);
 	if (ret < 0)
 		return err_host(err, -ret, "%s: read at offset %" PRIu64, span.what, span.offset);
@@ -35,9 +36,8 @@ int boot_image_load(const struct boot_image *image, struct boot_span span, const
 	void *hva = mem_get(mem, gpa, span.len);
 
 	if (hva == NULL)
-		return err_input(err,
-				 "%s: %" PRIu64 " bytes at guest address 0x%" PRIx64
-				 " lie outside RAM",
-				 span.what, span.len, gpa);
+		return err_input(
+			err, "%s: %" PRIu64 " bytes at guest address 0x%" PRIx64 " lie outside RAM",
+			span.what, span.len, gpa);
 	return boot_image_read(image, span, hva, err);
 }

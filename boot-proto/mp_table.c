@@ -62,8 +62,8 @@ static uint8_t *put_interrupts(uint8_t *at, uint8_t ioapic_id)
 	for (uint8_t pin = 0; pin < IOAPIC_PINS; pin++)
 		at = put_interrupt(at, (uint8_t[8]){ENTRY_IO_INTERRUPT, INTERRUPT_VECTORED, 0, 0,
 						    BUS_ISA, pin, ioapic_id, pin});
-	at = put_interrupt(at, (uint8_t[8]){ENTRY_LOCAL_INTERRUPT, INTERRUPT_EXTINT, 0, 0, BUS_ISA,
-					    0, 0, 0});
+	at = put_interrupt(
+		at, (uint8_t[8]){ENTRY_LOCAL_INTERRUPT, INTERRUPT_EXTINT, 0, 0, BUS_ISA, 0, 0, 0});
 	return put_interrupt(at, (uint8_t[8]){ENTRY_LOCAL_INTERRUPT, INTERRUPT_NMI, 0, 0, BUS_ISA,
 					      0, ALL_LAPICS, 1});
 }
@@ -91,7 +91,8 @@ static void put_header(uint8_t *header, size_t len, unsigned n_cpus)
 
 int mp_table_write(const struct boot_machine *machine, const struct mem *mem, struct err *err)
 {
-	size_t len = FLOATING_LEN + HEADER_LEN + machine->n_cpus * 20UL + (2 + IOAPIC_PINS + 2) * 8;
+	size_t len = FLOATING_LEN + HEADER_LEN + machine->n_cpus * 20UL +
+		     (2 + IOAPIC_PINS + 2) * 8UL;
 	uint8_t *floating = mem_get(mem, LAYOUT_MP_TABLE, MP_TABLE_ROOM);
 	uint8_t ioapic_id = (uint8_t)machine->n_cpus;
 	uint8_t *header, *at;

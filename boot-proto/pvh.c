@@ -67,9 +67,8 @@ static int load_elf(const struct boot_request *request, const struct boot_image 
 	    (ret = initrd_load(&request->initrd, mem, end, GIB(4), &initrd, err)) < 0 ||
 	    (ret = write_start_info(request, mem, &initrd, err)) < 0)
 		return ret;
-	*ret_entry = (struct boot_entry){.mode = BOOT_PROTECTED_MODE,
-					 .rip = elf.pvh_entry,
-					 .rbx = LAYOUT_START_INFO};
+	*ret_entry = (struct boot_entry){
+		.mode = BOOT_PROTECTED_MODE, .rip = elf.pvh_entry, .rbx = LAYOUT_START_INFO};
 	return entry_write(mem, BOOT_PROTECTED_MODE, err);
 }
 

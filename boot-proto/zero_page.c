@@ -6,7 +6,7 @@
 #include "boot-proto/e820.h"
 
 #define BOOT_FLAG            0xaa55
-#define LOADER_UNDEFINED     0xff /* type_of_loader of who has no number assigned */
+#define LOADER_UNDEFINED     0xff       /* type_of_loader of who has no number assigned */
 #define HEADER_MAGIC         0x53726448 /* "HdrS" */
 #define DEFAULT_CMDLINE_SIZE (LAYOUT_CMDLINE_MAX - 1)
 

@@ -137,8 +137,8 @@ static int install_handlers(struct err *err)
 	sigemptyset(&control);
 	sigaddset(&control, CONTROL_SIGNAL);
 	sigaddset(&control, SIGALRM);
-	if (sigaction(CONTROL_SIGNAL, &action, NULL) < 0 ||
-	    sigaction(SIGALRM, &action, NULL) < 0 || sigprocmask(SIG_UNBLOCK, &control, NULL) < 0)
+	if (sigaction(CONTROL_SIGNAL, &action, NULL) < 0 || sigaction(SIGALRM, &action, NULL) < 0 ||
+	    sigprocmask(SIG_UNBLOCK, &control, NULL) < 0)
 		return err_host(err, errno, "signal handlers");
 	return 0;
 }
@@ -224,7 +224,7 @@ static int output_patience_ms(void)
 
 _Noreturn void cell_main(const struct cell_spec *spec)
 {
-	const int keep[] = {STDERR_FILENO, spec->socket,    spec->kvm_fd,
+	const int keep[] = {STDERR_FILENO,   spec->socket,    spec->kvm_fd,
 			    spec->output_fd, spec->kernel.fd, spec->initrd.fd};
 	struct err err = {0};
 

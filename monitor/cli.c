@@ -13,10 +13,10 @@
 #include "monitor/config_json.h"
 #include "monitor/options.h"
 
-#define OPTIONS_MAX     48
-#define CONFIG_LEN_MAX  (1 << 20)
-#define LONG_ONLY       256  /* getopt's value of an option: its letter, or this plus its index */
-#define HELP            1000
+#define OPTIONS_MAX    48
+#define CONFIG_LEN_MAX (1 << 20)
+#define LONG_ONLY      256 /* getopt's value of an option: its letter, or this plus its index */
+#define HELP           1000
 
 static bool is_positional(const struct option_def *option)
 {
@@ -115,7 +115,8 @@ static int parse_options(int argc, char **argv, enum pass pass, struct cli *cli,
 			return 0;
 		}
 		option = code >= LONG_ONLY ? &options[code - LONG_ONLY] : find_letter(code);
-		if (pass == PASS_CONFIG_FILE && option->offset != offsetof(struct config, config_path))
+		if (pass == PASS_CONFIG_FILE &&
+		    option->offset != offsetof(struct config, config_path))
 			continue;
 		ret = set_named(option, &cli->config, err);
 		if (ret < 0)
@@ -149,21 +150,20 @@ static int read_config_text(const char *path, char **ret_text, size_t *ret_len, 
 	return 0;
 }
 
-/* The parsed tree stays allocated: the configuration's strings are in it. */
-static int read_config_file(struct config *config, struct err *err)
+static int read_config_file(struct cli *cli, struct err *err)
 {
+	const char *path = cli->config.config_path;
 	SCOPE_FREE char *text = NULL;
 	struct err inner;
-	json_t *root;
 	size_t len = 0;
-	int ret = read_config_text(config->config_path, &text, &len, err);
+	int ret = read_config_text(path, &text, &len, err);
 
 	if (ret < 0) {
 		err->status = EXIT_STATUS_USAGE;
 		return ret;
 	}
-	if (config_json_read(text, len, config, &root, &inner) < 0)
-		return err_input(err, "config \"%s\": %.180s", config->config_path, inner.text);
+	if (config_json_read(text, len, &cli->config, &cli->config_tree, &inner) < 0)
+		return err_input(err, "config \"%s\": %.180s", path, inner.text);
 	return 0;
 }
 
@@ -174,7 +174,7 @@ static int join_words(int n_words, char **words, struct config *config, struct e
 
 	for (int i = 0; i < n_words; i++) {
 		word_len = strlen(words[i]);
-		if (word_len + 1 >= sizeof(config->cmdline) - len)
+		if (word_len + (i > 0) >= sizeof(config->cmdline) - len)
 			return err_input(err, "command line: its words take more than %zu bytes",
 					 sizeof(config->cmdline) - 1);
 		if (i > 0)
@@ -211,7 +211,7 @@ static int parse_run(int argc, char **argv, struct cli *cli, struct err *err)
 	config_init(&cli->config);
 	ret = parse_options(separator, argv, PASS_CONFIG_FILE, cli, err);
 	if (ret == 0 && cli->command == CLI_RUN && cli->config.config_path != NULL)
-		ret = read_config_file(&cli->config, err);
+		ret = read_config_file(cli, err);
 	if (ret == 0 && cli->command == CLI_RUN)
 		ret = parse_options(separator, argv, PASS_ALL, cli, err);
 	if (ret < 0 || cli->command != CLI_RUN)

@@ -7,11 +7,10 @@
 #ifndef MAYFLY_MONITOR_CLI_H
 #define MAYFLY_MONITOR_CLI_H
 
+#include <jansson.h>
 #include <stdio.h>
 
 #include "monitor/config.h"
-
-
 
 enum cli_command { CLI_HELP, CLI_VERSION, CLI_RUN, CLI_DOCTOR };
 
@@ -19,7 +18,8 @@ struct cli {
 	enum cli_command command;
 	enum cli_command help_for; /* CLI_HELP: CLI_HELP itself is the overview */
 	bool doctor_json;
-	struct config config; /* CLI_RUN; its strings live as long as the process */
+	struct config config; /* CLI_RUN */
+	json_t *config_tree;  /* of the configuration file, in which strings of `config` live */
 };
 
 /* Reads the arguments and the configuration file they name. Errors: -EINVAL, with the option. */

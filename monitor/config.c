@@ -13,9 +13,9 @@ void config_init(struct config *config)
 static int check_memory(const struct config *config, struct err *err)
 {
 	if (config->memory < LAYOUT_RAM_MIN)
-		return err_input(err, "--memory: %" PRIu64 " bytes are less than 2M%s",
-				 config->memory,
-				 config->memory < 65536 ? " (a size without a unit is in bytes)" : "");
+		return err_input(
+			err, "--memory: %" PRIu64 " bytes are less than 2M%s", config->memory,
+			config->memory < 65536 ? " (a size without a unit is in bytes)" : "");
 	if (config->memory % LAYOUT_PAGE != 0)
 		return err_input(err, "--memory: %" PRIu64 " bytes are no multiple of 4K",
 				 config->memory);

@@ -10,11 +10,20 @@
 
 /* What Firecracker has and we do not; paths of fields or of whole sections. */
 static const char *const not_supported[] = {
-	"machine-config.smt", "machine-config.track_dirty_pages", "machine-config.cpu_template",
-	"cpu-config",         "drives",                           "network-interfaces",
-	"vsock",              "balloon",                          "entropy",
-	"logger",             "metrics",                          "mmds-config",
-	"pmem",               "memory-hotplug",
+	"machine-config.smt",
+	"machine-config.track_dirty_pages",
+	"machine-config.cpu_template",
+	"cpu-config",
+	"drives",
+	"network-interfaces",
+	"vsock",
+	"balloon",
+	"entropy",
+	"logger",
+	"metrics",
+	"mmds-config",
+	"pmem",
+	"memory-hotplug",
 };
 
 static const char *const sections[] = {"boot-source", "machine-config", "mayfly"};
@@ -58,8 +67,7 @@ static const char *to_text(const struct option_def *option, const json_t *value,
 	return text;
 }
 
-static int set_field(const char *field, const json_t *value, struct config *config,
-		     struct err *err)
+static int set_field(const char *field, const json_t *value, struct config *config, struct err *err)
 {
 	const struct option_def *option = find_field(field);
 	struct err inner;
@@ -69,7 +77,8 @@ static int set_field(const char *field, const json_t *value, struct config *conf
 	if (option == NULL && is_listed(field, not_supported, ARRAY_LEN(not_supported)))
 		return asks_for_nothing(value)
 			       ? 0
-			       : err_input(err, "field \"%s\" asks for what is not supported", field);
+			       : err_input(err, "field \"%s\" asks for what is not supported",
+					   field);
 	if (option == NULL)
 		return err_input(err, "field \"%.*s\" is unknown", FIELD_MAX, field);
 	if (json_is_null(value))
@@ -82,8 +91,7 @@ static int set_field(const char *field, const json_t *value, struct config *conf
 	return 0;
 }
 
-static int read_section(const char *section, json_t *fields, struct config *config,
-			struct err *err)
+static int read_section(const char *section, json_t *fields, struct config *config, struct err *err)
 {
 	char path[2 * FIELD_MAX];
 	const char *name;
@@ -92,7 +100,7 @@ static int read_section(const char *section, json_t *fields, struct config *conf
 
 	if (!json_is_object(fields))
 		return err_input(err, "field \"%s\" is no object", section);
-	json_object_foreach(fields, name, value) {
+	json_object_foreach (fields, name, value) {
 		snprintf(path, sizeof(path), "%s.%.*s", section, FIELD_MAX, name);
 		ret = set_field(path, value, config, err);
 		if (ret < 0)
@@ -107,7 +115,7 @@ static int read_root(json_t *root, struct config *config, struct err *err)
 	json_t *value;
 	int ret = 0;
 
-	json_object_foreach(root, name, value) {
+	json_object_foreach (root, name, value) {
 		if (is_listed(name, sections, ARRAY_LEN(sections)))
 			ret = read_section(name, value, config, err);
 		else

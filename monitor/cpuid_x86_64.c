@@ -9,8 +9,8 @@
 
 enum reg { EAX, EBX, ECX, EDX };
 
-#define BIT(n)      (UINT32_C(1) << (n))
-#define BITS_ALL    UINT32_MAX
+#define BIT(n)   (UINT32_C(1) << (n))
+#define BITS_ALL UINT32_MAX
 
 /* Every bit that differs from KVM's answer, and why. */
 static const struct change {
@@ -48,8 +48,7 @@ int cpuid_ask_host(int kvm_fd, struct cpuid_host *ret_host)
 	ret_host->supported.padding = 0;
 	if (ioctl(kvm_fd, KVM_GET_SUPPORTED_CPUID, &ret_host->supported) < 0)
 		return -errno;
-	ret_host->tsc_deadline =
-		ioctl(kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0;
+	ret_host->tsc_deadline = ioctl(kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0;
 	return 0;
 }
 

@@ -43,6 +43,9 @@ struct crash {
 	uint64_t kvm_data[CRASH_KVM_DATA];
 };
 
+/* Translates an address as a vCPU with these registers would, reading only RAM. */
+struct crash_walk crash_walk(const struct mem *mem, const struct kvm_sregs *sregs, uint64_t gva);
+
 /* Fills in what a stopped vCPU tells. The vCPU's own thread. */
 void crash_collect(int vcpu_fd, const struct kvm_run *run, const struct mem *mem,
 		   struct crash *ret_crash);

@@ -13,13 +13,15 @@ static void print_registers(FILE *to, const struct kvm_regs *r, const struct kvm
 		const char *name;
 		uint64_t value;
 	} all[] = {
-		{"rip", r->rip}, {"rsp", r->rsp}, {"rbp", r->rbp}, {"rflags", r->rflags},
-		{"rax", r->rax}, {"rbx", r->rbx}, {"rcx", r->rcx}, {"rdx", r->rdx},
-		{"rsi", r->rsi}, {"rdi", r->rdi}, {"r8", r->r8},   {"r9", r->r9},
-		{"r10", r->r10}, {"r11", r->r11}, {"r12", r->r12}, {"r13", r->r13},
-		{"r14", r->r14}, {"r15", r->r15}, {"cr0", s->cr0}, {"cr2", s->cr2},
-		{"cr3", s->cr3}, {"cr4", s->cr4}, {"efer", s->efer}, {"gdt", s->gdt.base},
-		{"idt", s->idt.base}, {"cs", s->cs.selector}, {"ss", s->ss.selector},
+		{"rip", r->rip},        {"rsp", r->rsp},        {"rbp", r->rbp},
+		{"rflags", r->rflags},  {"rax", r->rax},        {"rbx", r->rbx},
+		{"rcx", r->rcx},        {"rdx", r->rdx},        {"rsi", r->rsi},
+		{"rdi", r->rdi},        {"r8", r->r8},          {"r9", r->r9},
+		{"r10", r->r10},        {"r11", r->r11},        {"r12", r->r12},
+		{"r13", r->r13},        {"r14", r->r14},        {"r15", r->r15},
+		{"cr0", s->cr0},        {"cr2", s->cr2},        {"cr3", s->cr3},
+		{"cr4", s->cr4},        {"efer", s->efer},      {"gdt", s->gdt.base},
+		{"idt", s->idt.base},   {"cs", s->cs.selector}, {"ss", s->ss.selector},
 		{"tr", s->tr.selector},
 	};
 
@@ -27,10 +29,10 @@ static void print_registers(FILE *to, const struct kvm_regs *r, const struct kvm
 		fprintf(to, "%s%6s %016" PRIx64 "%s", i % 4 == 0 ? "  " : " ", all[i].name,
 			all[i].value, i % 4 == 3 ? "\n" : "");
 	fprintf(to, "  mode: %s\n",
-		s->cs.l != 0           ? "64 bits"
-		: (s->cr0 & 1) == 0    ? "real"
-		: s->cs.db != 0        ? "32 bits"
-				       : "16 bits");
+		s->cs.l != 0        ? "64 bits"
+		: (s->cr0 & 1) == 0 ? "real"
+		: s->cs.db != 0     ? "32 bits"
+				    : "16 bits");
 }
 
 static void print_bytes(FILE *to, const struct crash *crash)
@@ -50,8 +52,7 @@ static void print_walk(FILE *to, const char *name, const struct crash_walk *walk
 	fprintf(to, "  %s: gva 0x%" PRIx64 "\n", name, walk->gva);
 	for (uint32_t i = 0; i < n; i++)
 		fprintf(to, "    level %u: entry 0x%016" PRIx64 " at gpa 0x%" PRIx64 "%s\n",
-			walk->depth - i,
-			walk->levels[i].entry, walk->levels[i].entry_gpa,
+			walk->depth - i, walk->levels[i].entry, walk->levels[i].entry_gpa,
 			(walk->levels[i].entry & 1) == 0 ? " (not present)" : "");
 	if (!walk->mapped)
 		fprintf(to, "    no page\n");
@@ -66,9 +67,10 @@ static void print_kvm_error(FILE *to, const struct crash *crash)
 	uint32_t n = crash->n_kvm_data < CRASH_KVM_DATA ? crash->n_kvm_data : CRASH_KVM_DATA;
 
 	fprintf(to, "  KVM: suberror %u%s; data", crash->kvm_suberror,
-		crash->kvm_suberror == INTERNAL_EMULATION  ? " (an instruction it cannot emulate)"
-		: crash->kvm_suberror == INTERNAL_DELIVERY ? " (an exit while it delivered an event)"
-							   : "");
+		crash->kvm_suberror == INTERNAL_EMULATION ? " (an instruction it cannot emulate)"
+		: crash->kvm_suberror == INTERNAL_DELIVERY
+			? " (an exit while it delivered an event)"
+			: "");
 	for (uint32_t i = 0; i < n; i++)
 		fprintf(to, " %" PRIx64, crash->kvm_data[i]);
 	fputc('\n', to);

@@ -5,8 +5,8 @@
 
 #include <stdio.h>
 
-#include "monitor/ending.h"
 #include "monitor/crash.h"
+#include "monitor/ending.h"
 
 /* Prints several lines. `crash` comes from the cell: numbers, bounded here once more. */
 void crash_print(FILE *to, const struct crash *crash, enum end_reason reason);

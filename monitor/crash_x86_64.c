@@ -6,16 +6,16 @@
 #include "base/le.h"
 #include "monitor/crash.h"
 
-#define CR0_PAGING   (UINT64_C(1) << 31)
-#define CR4_PAE      (UINT64_C(1) << 5)
-#define CR4_LA57     (UINT64_C(1) << 12)
-#define CR3_PAE      UINT64_C(0xffffffe0)
-#define EFER_LMA     (UINT64_C(1) << 10)
-#define PTE_PRESENT  UINT64_C(0x01)
-#define PTE_LARGE    UINT64_C(0x80)
-#define PTE_ADDRESS  UINT64_C(0x000ffffffffff000)
-#define RESET_RIP    0xfff0
-#define RESET_CS     0xf000
+#define CR0_PAGING  (UINT64_C(1) << 31)
+#define CR4_PAE     (UINT64_C(1) << 5)
+#define CR4_LA57    (UINT64_C(1) << 12)
+#define CR3_PAE     UINT64_C(0xffffffe0)
+#define EFER_LMA    (UINT64_C(1) << 10)
+#define PTE_PRESENT UINT64_C(0x01)
+#define PTE_LARGE   UINT64_C(0x80)
+#define PTE_ADDRESS UINT64_C(0x000ffffffffff000)
+#define RESET_RIP   0xfff0
+#define RESET_CS    0xf000
 
 /* The shape of a paging mode's tables. */
 struct paging {
@@ -81,8 +81,7 @@ static bool step(const struct mem *mem, struct paging paging, struct crash_walk 
 	return false;
 }
 
-static struct crash_walk walk_from(const struct mem *mem, const struct kvm_sregs *sregs,
-				   uint64_t gva)
+struct crash_walk crash_walk(const struct mem *mem, const struct kvm_sregs *sregs, uint64_t gva)
 {
 	struct paging paging = paging_of(sregs);
 	struct crash_walk walk = {.gva = gva, .gpa = gva, .depth = paging.n_levels};
@@ -132,8 +131,8 @@ void crash_collect(int vcpu_fd, const struct kvm_run *run, const struct mem *mem
 	ret_crash->was_reset = ret_crash->regs.rip == RESET_RIP &&
 			       ret_crash->sregs.cs.selector == RESET_CS &&
 			       run->exit_reason == KVM_EXIT_SHUTDOWN;
-	ret_crash->rip =
-		walk_from(mem, &ret_crash->sregs, ret_crash->sregs.cs.base + ret_crash->regs.rip);
-	ret_crash->cr2 = walk_from(mem, &ret_crash->sregs, ret_crash->sregs.cr2);
+	ret_crash->rip = crash_walk(mem, &ret_crash->sregs,
+				    ret_crash->sregs.cs.base + ret_crash->regs.rip);
+	ret_crash->cr2 = crash_walk(mem, &ret_crash->sregs, ret_crash->sregs.cr2);
 	collect_bytes(mem, ret_crash);
 }

@@ -56,11 +56,14 @@ static bool read_line(const char *path, char *ret_line, size_t size)
 static void look_at_kernel(struct doctor *doctor)
 {
 	struct utsname name;
-	unsigned major = 0, minor = 0;
+	unsigned long major, minor;
 	struct finding *finding = add(doctor, UNKNOWN, "kernel");
+	char *rest;
 
-	if (uname(&name) < 0 || sscanf(name.release, "%u.%u", &major, &minor) != 2)
+	if (uname(&name) < 0)
 		return;
+	major = strtoul(name.release, &rest, 10);
+	minor = *rest == '.' ? strtoul(rest + 1, NULL, 10) : 0;
 	snprintf(finding->value, sizeof(finding->value), "Linux %.100s", name.release);
 	finding->verdict = GOOD;
 	if (major > KERNEL_MAJOR_MIN || (major == KERNEL_MAJOR_MIN && minor >= KERNEL_MINOR_MIN))
@@ -80,22 +83,24 @@ static void open_kvm(struct doctor *doctor)
 		return;
 	}
 	snprintf(finding->value, sizeof(finding->value), "%s", strerror(errno));
-	finding->mend = errno == EACCES || errno == EPERM
-				? "add yourself to its group: usermod -aG kvm USER, then log in again"
-				: "load the module: modprobe kvm_intel or kvm_amd; in a virtual "
-				  "machine, nested virtualisation must be switched on outside";
+	finding->mend =
+		errno == EACCES || errno == EPERM
+			? "add yourself to its group: usermod -aG kvm USER, then log in again"
+			: "load the module: modprobe kvm_intel or kvm_amd; in a virtual "
+			  "machine, nested virtualisation must be switched on outside";
 }
 
-static void look_at_api(struct doctor *doctor)
+static bool look_at_api(struct doctor *doctor)
 {
 	struct finding *finding = add(doctor, GOOD, "KVM API");
 	int version = ioctl(doctor->kvm, KVM_GET_API_VERSION, 0);
 
 	snprintf(finding->value, sizeof(finding->value), "version %d", version);
 	if (version == KVM_API_VERSION)
-		return;
+		return true;
 	finding->verdict = FATAL;
 	finding->mend = "/dev/kvm is not Linux's KVM";
+	return false;
 }
 
 /* A VM and a vCPU, made and thrown away: another hypervisor may have the hardware. */
@@ -184,8 +189,8 @@ static void look_at_capabilities(struct doctor *doctor)
 	for (size_t i = 0; i < ARRAY_LEN(capabilities); i++) {
 		const struct capability *capability = &capabilities[i];
 		bool has = ioctl(doctor->kvm, KVM_CHECK_EXTENSION, capability->number) > 0;
-		struct finding *finding =
-			add(doctor, has ? GOOD : capability->without, capability->name);
+		struct finding *finding = add(doctor, has ? GOOD : capability->without,
+					      capability->name);
 
 		snprintf(finding->value, sizeof(finding->value), "%s", has ? "yes" : "no");
 		finding->mend = has ? NULL : capability->mend;
@@ -215,7 +220,7 @@ static void print_text(const struct doctor *doctor)
 
 		printf("%-8s %-30s %s\n", verdict_names[finding->verdict], finding->name,
 		       finding->verdict == UNKNOWN && finding->value[0] == '\0' ? "unknown"
-										 : finding->value);
+										: finding->value);
 		if (finding->mend != NULL)
 			printf("%-8s %-30s -> %s\n", "", "", finding->mend);
 	}
@@ -230,8 +235,8 @@ static void print_json(const struct doctor *doctor, int status)
 
 		json_array_append_new(findings,
 				      json_pack("{s:s, s:s, s:s, s:s?}", "name", finding->name,
-						"verdict", verdict_names[finding->verdict],
-						"value", finding->value, "mend", finding->mend));
+						"verdict", verdict_names[finding->verdict], "value",
+						finding->value, "mend", finding->mend));
 	}
 	root = json_pack("{s:i, s:o}", "status", status, "findings", findings);
 	json_dumpf(root, stdout, JSON_INDENT(2));
@@ -261,11 +266,9 @@ int doctor_run(bool json)
 	look_at_kernel(&doctor);
 	open_kvm(&doctor);
 	look_at_kind(&doctor);
-	if (doctor.kvm >= 0) {
-		look_at_api(&doctor);
+	if (doctor.kvm >= 0 && look_at_api(&doctor)) {
 		look_at_vm(&doctor);
 		look_at_capabilities(&doctor);
-		close(doctor.kvm);
 	}
 	look_at_huge_pages(&doctor);
 	status = status_of(&doctor);

@@ -80,8 +80,9 @@ static int spool_image(uint64_t max_len, struct boot_image *ret_image, struct er
 			return refuse(err, errno, "image", "-");
 		len += (uint64_t)n;
 		if (len > max_len)
-			return err_input(err, "image \"-\": it is larger than the %" PRIu64
-					      " MiB of --memory",
+			return err_input(err,
+					 "image \"-\": it is larger than the %" PRIu64
+					 " MiB of --memory",
 					 max_len / MIB(1));
 		if (fd_write_all(fd, chunk, (size_t)n) < 0)
 			return err_host(err, errno, "image \"-\"");
@@ -93,10 +94,10 @@ static int spool_image(uint64_t max_len, struct boot_image *ret_image, struct er
 static int open_kernel(const struct config *config, struct boot_image *ret_image, struct err *err)
 {
 	if (config->image == NULL) {
-		*ret_image = (struct boot_image){
-			.fd = -1,
-			.bytes = builtin_guest,
-			.len = (uint64_t)(builtin_guest_end - builtin_guest)};
+		*ret_image = (struct boot_image){.fd = -1,
+						 .bytes = builtin_guest,
+						 .len = (uintptr_t)builtin_guest_end -
+							(uintptr_t)builtin_guest};
 		return 0;
 	}
 	if (strcmp(config->image, "-") == 0)

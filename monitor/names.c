@@ -11,13 +11,20 @@
 #include "monitor/vcpu.h"
 
 static const char *const phases[] = {
-	[PHASE_START] = "start",         [PHASE_CONFIG] = "options",
-	[PHASE_FILES] = "files",         [PHASE_CELL] = "cell",
-	[PHASE_VM] = "vm",               [PHASE_MEMORY] = "memory",
-	[PHASE_IRQCHIP] = "irqchip",     [PHASE_VCPUS] = "vcpus",
-	[PHASE_IMAGE] = "image",         [PHASE_REGISTERS] = "registers",
-	[PHASE_FIRST_EXIT] = "first-exit", [PHASE_OUTPUT] = "output",
-	[PHASE_BOOTED] = "booted",       [PHASE_ENDED] = "ended",
+	[PHASE_START] = "start",
+	[PHASE_CONFIG] = "options",
+	[PHASE_FILES] = "files",
+	[PHASE_CELL] = "cell",
+	[PHASE_VM] = "vm",
+	[PHASE_MEMORY] = "memory",
+	[PHASE_IRQCHIP] = "irqchip",
+	[PHASE_VCPUS] = "vcpus",
+	[PHASE_IMAGE] = "image",
+	[PHASE_REGISTERS] = "registers",
+	[PHASE_FIRST_EXIT] = "first-exit",
+	[PHASE_OUTPUT] = "output",
+	[PHASE_BOOTED] = "booted",
+	[PHASE_ENDED] = "ended",
 	[PHASE_REAPED] = "reaped",
 };
 
@@ -36,10 +43,10 @@ static const char *const exit_reasons[] = {
 };
 
 static const char *const devices[] = {
-	[DEVICE_NONE] = "-",           [DEVICE_SERIAL] = "serial",
-	[DEVICE_I8042] = "i8042",      [DEVICE_IOAPIC] = "ioapic",
-	[DEVICE_ACPI] = "acpi",        [DEVICE_EXIT_PORT] = "exit-port",
-	[DEVICE_PVPANIC] = "pvpanic",  [DEVICE_BOOT_TIMER] = "boot-timer",
+	[DEVICE_NONE] = "-",          [DEVICE_SERIAL] = "serial",
+	[DEVICE_I8042] = "i8042",     [DEVICE_IOAPIC] = "ioapic",
+	[DEVICE_ACPI] = "acpi",       [DEVICE_EXIT_PORT] = "exit-port",
+	[DEVICE_PVPANIC] = "pvpanic", [DEVICE_BOOT_TIMER] = "boot-timer",
 };
 
 static const char *const vcpu_states[] = {
@@ -51,14 +58,10 @@ static const char *const vcpu_states[] = {
 };
 
 static const char *const end_reasons[] = {
-	[END_NONE] = "none",
-	[END_EXIT] = "exit",
-	[END_POWER_OFF] = "power-off",
-	[END_RESET] = "reset",
-	[END_PANIC] = "panic",
-	[END_TRIPLE_FAULT] = "triple-fault",
-	[END_KVM_ERROR] = "kvm-error",
-	[END_HOST_ERROR] = "host-error",
+	[END_NONE] = "none",           [END_EXIT] = "exit",
+	[END_POWER_OFF] = "power-off", [END_RESET] = "reset",
+	[END_PANIC] = "panic",         [END_TRIPLE_FAULT] = "triple-fault",
+	[END_KVM_ERROR] = "kvm-error", [END_HOST_ERROR] = "host-error",
 	[END_STOPPED] = "stopped",
 };
 

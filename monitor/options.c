@@ -180,14 +180,12 @@ static int set_bool(bool *place, const char *value, struct err *err)
 static int set_flag(const struct option_def *option, bool *place, const char *value,
 		    struct err *err)
 {
-	if (value == NULL)
-		*place = true;
-	else if (option->json_true != NULL && strcmp(value, option->json_true) == 0)
-		*place = true;
-	else if (option->json_false != NULL && strcmp(value, option->json_false) == 0)
-		*place = false;
-	else
-		return set_bool(place, value, err);
+	const char *yes = option->json_true != NULL ? option->json_true : "on";
+	const char *no = option->json_true != NULL ? option->json_false : "off";
+
+	if (value != NULL && strcmp(value, yes) != 0 && strcmp(value, no) != 0)
+		return err_input(err, "\"%s\" is neither %s nor %s", value, yes, no);
+	*place = value == NULL || strcmp(value, yes) == 0;
 	return 0;
 }
 
@@ -229,11 +227,13 @@ int option_set(const struct option_def *option, struct config *config, const cha
 {
 	void *place = (char *)config + option->offset;
 
-	if (value != NULL && *value == '\0' && option->kind != OPTION_WORDS)
+	if (option->kind == OPTION_FLAG)
+		return set_flag(option, place, value, err);
+	if (option->kind == OPTION_TABLE)
+		return set_table(place, value, err);
+	if (value == NULL || (*value == '\0' && option->kind != OPTION_WORDS))
 		return err_input(err, "the value is empty");
 	switch (option->kind) {
-	case OPTION_FLAG:
-		return set_flag(option, place, value, err);
 	case OPTION_SWITCH:
 		return set_bool(place, value, err);
 	case OPTION_SIZE:
@@ -244,8 +244,6 @@ int option_set(const struct option_def *option, struct config *config, const cha
 		return value_count(value, option->max, place, err);
 	case OPTION_CHOICE:
 		return value_choice(value, option->choices, place, err);
-	case OPTION_TABLE:
-		return set_table(place, value, err);
 	case OPTION_WORDS:
 		return set_words(place, value, err);
 	case OPTION_CPUS:
@@ -253,6 +251,8 @@ int option_set(const struct option_def *option, struct config *config, const cha
 	case OPTION_SERIAL:
 		return set_serial(config, value);
 	case OPTION_PATH:
+	case OPTION_FLAG:
+	case OPTION_TABLE:
 	default:
 		*(const char **)place = value;
 		return 0;

@@ -36,7 +36,7 @@ struct option_def {
 	size_t offset; /* of its value in struct config */
 	unsigned max;  /* OPTION_COUNT */
 	const char *const *choices;
-	const char *json_true;  /* OPTION_FLAG: what the field says instead of true, false */
+	const char *json_true; /* OPTION_FLAG: what the field says instead of true, false */
 	const char *json_false;
 	const char *fallback; /* what help says it is if not given, or NULL */
 	const char *help;     /* a sentence without its full stop */
@@ -55,8 +55,8 @@ const struct option_def *option_find(const char *name);
  * Sets an option from text; `value` is NULL where none was given. The text must outlive `config`.
  * Errors: -EINVAL, without the option's name, which the caller knows how the user wrote.
  */
-MUST_CHECK int option_set(const struct option_def *option, struct config *config,
-			  const char *value, struct err *err);
+MUST_CHECK int option_set(const struct option_def *option, struct config *config, const char *value,
+			  struct err *err);
 
 /* The option's value as the configuration file would have it; a new reference. */
 json_t *option_to_json(const struct option_def *option, const struct config *config);

@@ -17,8 +17,8 @@ enum outcome_kind {
 struct outcome {
 	enum outcome_kind kind;
 	int signal;
-	int wait_status;    /* of the cell, as waitpid() gives it */
-	bool has_ended;     /* `ended` is there; also where we ended the run, if the cell answered */
+	int wait_status; /* of the cell, as waitpid() gives it */
+	bool has_ended;  /* `ended` is there; also where we ended the run, if the cell answered */
 	unsigned n_vcpus;
 	struct ended ended; /* numbers may be lies, never out of the tables' ranges */
 };

@@ -26,10 +26,10 @@ enum outlet_kind {
 struct outlet { /* under the lock of its device */
 	int fd;
 	enum outlet_kind kind;
-	bool broken;       /* the reader is gone: drop until the end */
-	uint64_t dropped;  /* bytes */
-	uint32_t first;    /* of the bytes kept */
-	uint32_t len;      /* how many are kept */
+	bool broken;      /* the reader is gone: drop until the end */
+	uint64_t dropped; /* bytes */
+	uint32_t first;   /* of the bytes kept */
+	uint32_t len;     /* how many are kept */
 	uint8_t kept[OUTLET_ROOM];
 };
 

@@ -64,7 +64,7 @@ struct resolved {
 struct ended {
 	uint32_t reason; /* enum end_reason */
 	uint32_t detail;
-	uint64_t dropped; /* bytes of serial output */
+	uint64_t dropped;             /* bytes of serial output */
 	uint8_t states[VM_VCPUS_MAX]; /* END_STOPPED: enum vcpu_state of each vCPU */
 	struct crash crash;           /* END_TRIPLE_FAULT and END_KVM_ERROR */
 };

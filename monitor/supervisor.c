@@ -33,11 +33,11 @@
 #include "monitor/tables.h"
 #include "monitor/terminal.h"
 
-#define SECOND         INT64_C(1000000000)
-#define MILLISECOND    INT64_C(1000000)
-#define ASK_PATIENCE   (5 * SECOND)
-#define STOP_PATIENCE  (500 * MILLISECOND)
-#define NEVER          INT64_MAX
+#define SECOND        INT64_C(1000000000)
+#define MILLISECOND   INT64_C(1000000)
+#define ASK_PATIENCE  (5 * SECOND)
+#define STOP_PATIENCE (500 * MILLISECOND)
+#define NEVER         INT64_MAX
 
 enum state { RUNNING, ASKED, STOPPING, KILLED, GONE };
 
@@ -345,9 +345,10 @@ static void handle_cell(struct supervisor *s)
 	static struct from_cell message;
 	int n = msg_recv(s->socket, &message, sizeof(message), MSG_DONTWAIT);
 
-	if (n == -EAGAIN)
+	/* A peer that died with mail unread is an error first; what it said comes after that. */
+	if (n == -EAGAIN || n == -ECONNRESET)
 		return;
-	if (n == 0 || n == -ECONNRESET) {
+	if (n == 0) {
 		s->state = GONE;
 		return;
 	}
@@ -431,8 +432,7 @@ static json_t *ending_to_json(const struct supervisor *s)
 	if (!outcome->has_ended)
 		return json;
 	json_object_set_new(json, "reason", json_string(end_reason_name(ended->reason)));
-	json_object_set_new(json, "dropped_output_bytes",
-			    json_integer((json_int_t)ended->dropped));
+	json_object_set_new(json, "dropped_output_bytes", json_integer((json_int_t)ended->dropped));
 	if (ended->reason == END_EXIT)
 		json_object_set_new(json, "guest_status", json_integer(ended->detail));
 	if (ended->reason != END_STOPPED)
@@ -491,10 +491,11 @@ static void print_outcome(const struct supervisor *s)
 	if (s->config->verbose || outcome_is_bad(outcome))
 		fprintf(stderr, "mayfly: %s\n", text);
 	if (outcome->ended.dropped > 0)
-		fprintf(stderr, "mayfly: %llu bytes of serial output were dropped: nobody read them\n",
+		fprintf(stderr,
+			"mayfly: %llu bytes of serial output were dropped: nobody read them\n",
 			(unsigned long long)outcome->ended.dropped);
-	if (outcome->kind == OUTCOME_ENDED && (outcome->ended.reason == END_TRIPLE_FAULT ||
-					       outcome->ended.reason == END_KVM_ERROR))
+	if (outcome->kind == OUTCOME_ENDED &&
+	    (outcome->ended.reason == END_TRIPLE_FAULT || outcome->ended.reason == END_KVM_ERROR))
 		crash_print(stderr, &outcome->ended.crash, (enum end_reason)outcome->ended.reason);
 }
 

@@ -63,8 +63,8 @@ static void merge(struct exits *exits)
 
 static struct exits collect(const struct counters *counters, unsigned n_vcpus)
 {
-	struct exits exits = {.rows = calloc(n_vcpus * (size_t)COUNTERS_ROWS,
-					     sizeof(struct exit_row))};
+	struct exits exits = {
+		.rows = calloc(n_vcpus * (size_t)COUNTERS_ROWS, sizeof(struct exit_row))};
 
 	for (unsigned i = 0; i < n_vcpus && exits.rows != NULL; i++)
 		add_vcpu(&exits, &counters->vcpus[i]);

@@ -11,7 +11,6 @@
 
 #include "monitor/kvm_stats.h"
 
-
 static _Thread_local struct vcpu *own_vcpu;
 
 int vcpu_init(struct vcpu *vcpu, unsigned index, const struct vcpu_env *env, size_t run_len,
@@ -132,8 +131,8 @@ static void die(struct vcpu *vcpu, enum end_reason reason)
 
 static void handle_system_event(struct vcpu *vcpu)
 {
-	count(vcpu, (struct exit_key){.reason = EXIT_SYSTEM_EVENT,
-				      .reg = vcpu->run->system_event.type});
+	count(vcpu,
+	      (struct exit_key){.reason = EXIT_SYSTEM_EVENT, .reg = vcpu->run->system_event.type});
 	switch (vcpu->run->system_event.type) {
 	case KVM_SYSTEM_EVENT_SHUTDOWN:
 		ending_set(vcpu->env->ending, END_POWER_OFF, 0);

@@ -46,17 +46,17 @@ struct vcpu_env { /* [ro] once the guest runs */
 };
 
 struct vcpu {
-	int fd;                    /* [ro] */
-	unsigned index;            /* [ro] also its APIC id */
-	const struct vcpu_env *env; /* [ro] */
-	struct kvm_run *run;       /* [vcpu] */
+	int fd;                       /* [ro] */
+	unsigned index;               /* [ro] also its APIC id */
+	const struct vcpu_env *env;   /* [ro] */
+	struct kvm_run *run;          /* [vcpu] */
 	struct vcpu_counters *counts; /* [vcpu] may be NULL */
-	int stats_fd;              /* [vcpu] -1: KVM's own counts are not wanted */
-	_Atomic pid_t tid;         /* of its thread; 0: none yet */
-	_Atomic bool signalled;    /* [any] */
-	_Atomic int state;         /* [vcpu] writes: enum vcpu_state, at the end */
-	_Atomic bool parked;       /* [vcpu] writes: `state` and `crash` are final */
-	struct crash crash;        /* [vcpu] valid where its ending asks for it */
+	int stats_fd;                 /* [vcpu] -1: KVM's own counts are not wanted */
+	_Atomic pid_t tid;            /* of its thread; 0: none yet */
+	_Atomic bool signalled;       /* [any] */
+	_Atomic int state;            /* [vcpu] writes: enum vcpu_state, at the end */
+	_Atomic bool parked;          /* [vcpu] writes: `state` and `crash` are final */
+	struct crash crash;           /* [vcpu] valid where its ending asks for it */
 };
 
 enum vcpu_stop {

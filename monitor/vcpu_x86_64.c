@@ -20,10 +20,10 @@
 #define TYPE_TSS  11 /* busy */
 
 /* MSRs that firmware would have set. */
-#define MSR_MISC_ENABLE      0x1a0
-#define MISC_FAST_STRINGS    0x1
-#define MSR_MTRR_DEF_TYPE    0x2ff
-#define MTRR_ON_WRITE_BACK   0x806
+#define MSR_MISC_ENABLE    0x1a0
+#define MISC_FAST_STRINGS  0x1
+#define MSR_MTRR_DEF_TYPE  0x2ff
+#define MTRR_ON_WRITE_BACK 0x806
 
 int vcpu_set_cpuid(struct vcpu *vcpu, const struct cpuid *cpuid, struct err *err)
 {
@@ -64,10 +64,8 @@ static void set_segments(struct kvm_sregs *sregs, bool long_mode)
 		sregs->cs.db = 0;
 	}
 	sregs->ds = sregs->es = sregs->fs = sregs->gs = sregs->ss = data;
-	sregs->tr = (struct kvm_segment){.selector = ENTRY_SELECTOR_TSS,
-					 .type = TYPE_TSS,
-					 .limit = 0x67,
-					 .present = 1};
+	sregs->tr = (struct kvm_segment){
+		.selector = ENTRY_SELECTOR_TSS, .type = TYPE_TSS, .limit = 0x67, .present = 1};
 	sregs->gdt = (struct kvm_dtable){.base = LAYOUT_GDT, .limit = ENTRY_GDT_LEN - 1};
 	sregs->idt = (struct kvm_dtable){.base = LAYOUT_IDT, .limit = ENTRY_IDT_LEN - 1};
 }

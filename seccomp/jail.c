@@ -31,7 +31,7 @@ static int close_others(const int *sorted, unsigned n)
 
 static int close_inherited(const int *keep, unsigned n_keep)
 {
-	int sorted[16];
+	int sorted[16] = {0};
 
 	for (unsigned i = 0; i < n_keep; i++)
 		sorted[i] = keep[i];

@@ -15,7 +15,7 @@ $(OUT)/tests/%.o: tests/%.c tools/flags.mk | $(BUILD)/deps-test
 	$(call say,CC,$<) $(CC) $(TEST_CFLAGS) -MMD -MP -c $< -o $@
 
 $(OUT)/tests/%: $(OUT)/tests/%.o $(TEST_SUPPORT) $(LIBRARY)
-	$(call say,LD,$@) $(CC) $(TEST_CFLAGS) $(TEST_LDFLAGS) $< $(TEST_SUPPORT) $(LIBRARY) $(LIBS) -lcriterion -o $@
+	$(call say,LD,$@) $(CC) $(TEST_CFLAGS) $(TEST_LDFLAGS) $< $(TEST_SUPPORT) $(LIBRARY) $(LIBS) -lcriterion -lutil -o $@
 
 .PRECIOUS: $(OUT)/tests/%.o $(OUT)/tests/%
 -include $(patsubst %.c,$(OUT)/%.d,$(TEST_SOURCES) $(wildcard tests/support/*.c))
@@ -23,10 +23,43 @@ $(OUT)/tests/%: $(OUT)/tests/%.o $(TEST_SUPPORT) $(LIBRARY)
 .PHONY: tests
 tests: $(UNIT_TESTS) $(RUN_TESTS) ## build the tests of this KIND
 
-# The tests of one kind of build: those that only need the host, and those that run guests.
+# Tests that run guests go one program after another: they share the host's CPUs with their guests.
 .PHONY: run-unit run-all
 run-unit: $(UNIT_TESTS)
 	@MAYFLY=$(MAYFLY) tests/run $(RESULTS) $(KIND) $(UNIT_TESTS)
 
 run-all: tests $(MAYFLY) guests docs
 	@MAYFLY=$(MAYFLY) GUESTS=$(GUESTS_OUT) tests/run $(RESULTS) $(KIND) $(UNIT_TESTS) $(RUN_TESTS)
+
+.PHONY: test test-long asan tsan valgrind clang
+test: | $(BUILD)/deps-test ## install what is missing, build, and run the suite
+	@rm -rf $(RESULTS)
+	$(MAKE) check-layers
+	$(MAKE) KIND=clang all
+	-$(MAKE) run-all
+	-$(MAKE) KIND=asan run-all
+	@tests/summary $(RESULTS)
+
+test-long: ## the same, with every count in full
+	$(MAKE) MAYFLY_LONG=1 test
+export MAYFLY_LONG
+
+clang: ## build with the other compiler
+	$(MAKE) KIND=clang all
+
+asan: ## the suite under the address and undefined-behaviour sanitizers
+	@rm -rf $(RESULTS)
+	-$(MAKE) KIND=asan run-all
+	@tests/summary $(RESULTS)
+
+# Criterion itself cannot live with it, so the tests are ordinary ones and the monitor is not.
+tsan: tests guests ## the monitor under the thread sanitizer
+	@rm -rf $(RESULTS)
+	$(MAKE) KIND=tsan build/tsan/mayfly
+	-@MAYFLY=build/tsan/mayfly GUESTS=$(GUESTS_OUT) tests/run $(RESULTS) tsan $(RUN_TESTS)
+	@tests/summary $(RESULTS)
+
+valgrind: tests ## the unit tests under valgrind
+	@rm -rf $(RESULTS)
+	-@RUNNER='valgrind --quiet --error-exitcode=9 --trace-children=yes' tests/run $(RESULTS) valgrind $(UNIT_TESTS)
+	@tests/summary $(RESULTS)

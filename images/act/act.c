@@ -11,37 +11,38 @@ static const struct {
 	const char *name;
 	void (*act)(void);
 } acts[] = {
-	{"out8", act_out8},               /* PORT COUNT */
-	{"out16", act_out16},             /* PORT COUNT */
-	{"out32", act_out32},             /* PORT COUNT */
-	{"in8", act_in8},                 /* PORT COUNT */
-	{"mmio-read", act_mmio_read},     /* ADDRESS COUNT */
-	{"mmio-write", act_mmio_write},   /* ADDRESS COUNT */
-	{"booted", act_booted},           /* writes to the boot timer */
-	{"exit", act_exit},               /* STATUS, by a 32-bit write */
-	{"exit8", act_exit8},             /* STATUS, by an 8-bit write */
+	{"out8", act_out8},             /* PORT COUNT */
+	{"out16", act_out16},           /* PORT COUNT */
+	{"out32", act_out32},           /* PORT COUNT */
+	{"in8", act_in8},               /* PORT COUNT */
+	{"mmio-read", act_mmio_read},   /* ADDRESS COUNT */
+	{"mmio-write", act_mmio_write}, /* ADDRESS COUNT */
+	{"booted", act_booted},         /* writes to the boot timer */
+	{"exit", act_exit},             /* STATUS, by a 32-bit write */
+	{"exit8", act_exit8},           /* STATUS, by an 8-bit write */
 	{"spin", act_spin},
-	{"halt", act_halt},               /* with interrupts off */
-	{"sleep", act_sleep},             /* with interrupts on */
+	{"halt", act_halt},   /* with interrupts off */
+	{"sleep", act_sleep}, /* with interrupts on */
 	{"triple", act_triple},
-	{"jump", act_jump},               /* ADDRESS */
-	{"overflow", act_overflow},       /* the stack */
-	{"sse", act_sse},                 /* in ring 0 */
-	{"panic", act_panic},             /* by pvpanic */
+	{"jump", act_jump},         /* ADDRESS */
+	{"overflow", act_overflow}, /* the stack */
+	{"sse", act_sse},           /* in ring 0 */
+	{"panic", act_panic},       /* by pvpanic */
 	{"power-off", act_power_off},
 	{"reset-acpi", act_reset_acpi},
 	{"reset-i8042", act_reset_i8042},
-	{"say", act_say},                 /* WORD */
-	{"flood", act_flood},             /* KIB of output */
-	{"echo", act_echo},               /* by polling, up to a q */
-	{"echo-irq", act_echo_irq},       /* by interrupts, up to a q */
-	{"serial-irq", act_serial_irq},   /* edge|level COUNT */
+	{"say", act_say},               /* WORD */
+	{"flood", act_flood},           /* KIB of output */
+	{"echo", act_echo},             /* by polling, up to a q */
+	{"echo-irq", act_echo_irq},     /* by interrupts, up to a q */
+	{"serial-irq", act_serial_irq}, /* edge|level COUNT */
 	{"loopback", act_loopback},
-	{"timer", act_timer},             /* COUNT */
+	{"timer", act_timer}, /* COUNT */
 	{"masked-edge", act_masked_edge},
-	{"keyboard", act_keyboard},       /* drives it, and resets at Ctrl-Alt-Del */
-	{"user", act_user},               /* ring 3 */
-	{"all-sleep", act_all_sleep},     /* every CPU, interrupts off */
+	{"keyboard", act_keyboard},   /* drives it, and resets at Ctrl-Alt-Del */
+	{"deaf", act_deaf},           /* drives it, and does nothing */
+	{"user", act_user},           /* ring 3 */
+	{"all-sleep", act_all_sleep}, /* every CPU, interrupts off */
 };
 
 uint32_t guest_main(void)

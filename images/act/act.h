@@ -39,6 +39,7 @@ void act_loopback(void);
 void act_timer(void);
 void act_masked_edge(void);
 void act_keyboard(void);
+void act_deaf(void);
 void act_user(void);
 void act_all_sleep(void);
 

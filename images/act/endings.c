@@ -57,7 +57,10 @@ void act_overflow(void)
 
 void act_sse(void)
 {
-	__asm__ volatile("xorps %%xmm0, %%xmm0; addps %%xmm0, %%xmm0; cvtsi2sd %%eax, %%xmm0" : : :);
+	__asm__ volatile("xorps %%xmm0, %%xmm0; addps %%xmm0, %%xmm0; cvtsi2sd %%eax, %%xmm0"
+			 :
+			 :
+			 :);
 	print("sse works\n");
 }
 

@@ -63,7 +63,7 @@ static void on_key(struct frame *frame)
 	lapic_eoi();
 }
 
-void act_keyboard(void)
+static void drive_keyboard(void)
 {
 	lapic_init();
 	interrupts_handle(VECTOR, on_key);
@@ -71,6 +71,18 @@ void act_keyboard(void)
 	out8(PORT_I8042_COMMAND, CTR_WRITE);
 	out8(PORT_I8042_DATA, CTR_ENABLE);
 	print("keyboard ready\n");
+}
+
+void act_deaf(void)
+{
+	drive_keyboard();
+	for (;;)
+		wait_for_interrupt();
+}
+
+void act_keyboard(void)
+{
+	drive_keyboard();
 	while (n_keys < KEYS_MAX)
 		wait_for_interrupt();
 	print("keys %02x %02x %02x %02x\n", keys[0], keys[1], keys[2], keys[3]);

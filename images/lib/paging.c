@@ -3,47 +3,59 @@
 #include "images/lib/cpu.h"
 #include "images/lib/guest.h"
 
-#define PRESENT 0x01
-#define WRITE   0x02
-#define USER    0x04
-#define LARGE   0x80
-#define ADDRESS 0x000ffffffffff000
-#define GIB     (UINT64_C(1) << 30)
-#define PAGE_2M (UINT64_C(1) << 21)
+#define PRESENT    0x01
+#define WRITE      0x02
+#define USER       0x04
+#define LARGE      0x80
+#define ADDRESS    0x000ffffffffff000
+#define ENTRIES    512
+#define PAGE_2M    (UINT64_C(1) << 21)
+#define TABLES_MAX 8
 
 extern char guest_user[];
 
-static uint64_t *pdpt(void)
+static uint64_t *new_table(void)
 {
-	uint64_t *pml4 = (uint64_t *)(read_cr3() & ADDRESS);
+	static uint64_t tables[TABLES_MAX][ENTRIES] __attribute__((aligned(4096)));
+	static unsigned n_used;
 
-	return (uint64_t *)(pml4[0] & ADDRESS);
+	if (n_used == TABLES_MAX)
+		guest_fail("no page table is left\n");
+	return tables[n_used++];
+}
+
+static uint64_t *pml4(void)
+{
+	return (uint64_t *)(read_cr3() & ADDRESS);
+}
+
+/* The table behind an entry; where there is none, a new one. */
+static uint64_t *table_of(uint64_t *entry)
+{
+	if ((*entry & PRESENT) == 0)
+		*entry = (uintptr_t)new_table() | PRESENT | WRITE;
+	return (uint64_t *)(*entry & ADDRESS);
 }
 
 void map_gib_of(uint64_t gpa)
 {
-	static uint64_t directories[4][512] __attribute__((aligned(4096)));
-	static unsigned n_used;
-	uint64_t *directory, gib = gpa / GIB;
+	uint64_t *pdpt = table_of(&pml4()[gpa >> 39]), *entry = &pdpt[gpa >> 30 & (ENTRIES - 1)];
+	uint64_t start = gpa >> 30 << 30, *directory;
 
-	if ((pdpt()[gib] & PRESENT) != 0)
+	if ((*entry & PRESENT) != 0)
 		return;
-	if (n_used == 4)
-		guest_fail("map_gib_of: too many\n");
-	directory = directories[n_used++];
-	for (uint64_t i = 0; i < 512; i++)
-		directory[i] = (gib * GIB + i * PAGE_2M) | PRESENT | WRITE | LARGE;
-	pdpt()[gib] = (uintptr_t)directory | PRESENT | WRITE;
+	directory = table_of(entry);
+	for (uint64_t i = 0; i < ENTRIES; i++)
+		directory[i] = (start + i * PAGE_2M) | PRESENT | WRITE | LARGE;
 	write_cr3(read_cr3());
 }
 
 void map_for_user(void)
 {
-	uint64_t *pml4 = (uint64_t *)(read_cr3() & ADDRESS);
-	uint64_t *directory = (uint64_t *)(pdpt()[0] & ADDRESS);
+	uint64_t *pdpt = table_of(&pml4()[0]), *directory = table_of(&pdpt[0]);
 
-	pml4[0] |= USER;
-	pdpt()[0] |= USER;
+	pml4()[0] |= USER;
+	pdpt[0] |= USER;
 	directory[(uintptr_t)guest_user / PAGE_2M] |= USER;
 	write_cr3(read_cr3());
 }

@@ -20,11 +20,11 @@ struct i8042 { /* all under `lock` */
 	pthread_mutex_t lock;
 	struct irq_line irq;
 	struct ending_box *ending;
-	uint8_t config;      /* the command byte */
+	uint8_t config; /* the command byte */
 	uint8_t out_port;
-	uint8_t pending;     /* command that waits for its byte on the data port, or 0 */
+	uint8_t pending;          /* command that waits for its byte on the data port, or 0 */
 	uint8_t keyboard_pending; /* the same, of the keyboard */
-	bool driven;         /* the guest has written the command byte: it has a driver */
+	bool driven;              /* the guest has written the command byte: it has a driver */
 	bool irq_level;
 	uint8_t first, len;
 	uint8_t bytes[I8042_BYTES]; /* for the guest to read */

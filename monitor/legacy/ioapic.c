@@ -25,7 +25,7 @@
 #define ENTRY_REMOTE_IRR   (UINT64_C(1) << 14)
 #define ENTRY_LEVEL        (UINT64_C(1) << 15)
 #define ENTRY_MASKED       (UINT64_C(1) << 16)
-#define ENTRY_WRITABLE_LOW UINT64_C(0x1afff)    /* the rest is status, or reserved */
+#define ENTRY_WRITABLE_LOW UINT64_C(0x1afff) /* the rest is status, or reserved */
 #define ENTRY_DESTINATION  (UINT64_C(0xff) << 56)
 #define ENTRY_VISIBLE      (ENTRY_WRITABLE_LOW | ENTRY_REMOTE_IRR | ENTRY_DESTINATION)
 
@@ -214,7 +214,8 @@ const struct bus_ops ioapic_bus_ops = {.read = ioapic_read, .write = ioapic_writ
 
 void ioapic_init(struct ioapic *ioapic, const struct ioapic_ops *ops, void *kernel)
 {
-	*ioapic = (struct ioapic){.ops = ops, .kernel = kernel, .config = PTHREAD_MUTEX_INITIALIZER};
+	*ioapic = (struct ioapic){
+		.ops = ops, .kernel = kernel, .config = PTHREAD_MUTEX_INITIALIZER};
 	for (unsigned pin = 0; pin < IOAPIC_PINS; pin++)
 		atomic_store(&ioapic->entries[pin], ENTRY_MASKED);
 }

@@ -43,10 +43,10 @@ struct ioapic_ops {
 };
 
 struct ioapic {
-	_Atomic uint64_t entries[IOAPIC_PINS]; /* [any] by steps only */
-	_Atomic uint32_t select;               /* [vcpu] register the window shows */
-	_Atomic uint32_t id;                   /* [vcpu] */
-	pthread_mutex_t config;                /* held while a vCPU writes an entry */
+	_Atomic uint64_t entries[IOAPIC_PINS];   /* [any] by steps only */
+	_Atomic uint32_t select;                 /* [vcpu] register the window shows */
+	_Atomic uint32_t id;                     /* [vcpu] */
+	pthread_mutex_t config;                  /* held while a vCPU writes an entry */
 	struct ioapic_route routes[IOAPIC_PINS]; /* [vcpu] under `config`: what the kernel has */
 	const struct ioapic_ops *ops;
 	void *kernel;

@@ -33,11 +33,11 @@ struct uart { /* all under `lock` */
 	struct outlet outlet;
 	struct counters *counters; /* may be NULL */
 	uint8_t ier, lcr, mcr, scratch, divisor_low, divisor_high;
-	bool fifo;          /* the guest switched it on */
-	bool send_irq;      /* "transmitter empty" has not been read from IIR */
-	bool irq_level;     /* of the line, as last set */
-	bool asks;          /* the guest waits for input */
-	bool wished;        /* and the supervisor was told */
+	bool fifo;           /* the guest switched it on */
+	bool send_irq;       /* "transmitter empty" has not been read from IIR */
+	bool irq_level;      /* of the line, as last set */
+	bool asks;           /* the guest waits for input */
+	bool wished;         /* and the supervisor was told */
 	unsigned idle_polls; /* reads of LSR since the guest last did something else */
 	uint16_t first, len; /* of the bytes received */
 	uint8_t input[UART_INPUT_MAX];

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATHS     8
-#define PATH_SIZE 4096
+#define PATHS      8
+#define PATH_SIZE  4096
+#define READ_CHUNK 65536
 
 static char *next_buffer(void)
 {
@@ -78,6 +80,7 @@ static void become(const char *const argv[], const int in[2], const int out[2], 
 	dup2(err[1], STDERR_FILENO);
 	close_range(3, ~0U, 0);
 	signal(SIGPIPE, SIG_DFL);
+	setenv("ASAN_OPTIONS", "detect_leaks=1", 1); /* the tests themselves leak, and may */
 	execv(argv[0], (char *const *)(uintptr_t)argv);
 	fprintf(stderr, "%s: %s\n", argv[0], strerror(errno));
 	_exit(99);
@@ -220,11 +223,16 @@ const char *write_file(const char *name, const void *bytes, size_t len)
 char *read_file(const char *path, size_t *ret_len)
 {
 	FILE *file = fopen(path, "rb");
-	char *bytes = malloc(64 << 20);
-	size_t len;
+	char *bytes = NULL;
+	size_t len = 0, n;
 
 	cr_assert(file != NULL, "%s: %s", path, strerror(errno));
-	len = fread(bytes, 1, (64 << 20) - 1, file);
+	/* Chunk by chunk: some files of /proc refuse a large read. */
+	do {
+		bytes = realloc(bytes, len + READ_CHUNK + 1);
+		n = fread(bytes + len, 1, READ_CHUNK, file);
+		len += n;
+	} while (n > 0);
 	fclose(file);
 	bytes[len] = '\0';
 	if (ret_len != NULL)

@@ -42,11 +42,12 @@ const char *scratch(const char *name);
 struct run run_program(const char *const argv[], const char *input);
 
 /* mayfly with these arguments. */
-#define RUN(...)                run_program((const char *const[]){mayfly_path(), __VA_ARGS__, NULL}, NULL)
-#define RUN_INPUT(input, ...)   run_program((const char *const[]){mayfly_path(), __VA_ARGS__, NULL}, input)
+#define RUN(...) run_program((const char *const[]){mayfly_path(), __VA_ARGS__, NULL}, NULL)
+#define RUN_INPUT(input, ...)                                                                      \
+	run_program((const char *const[]){mayfly_path(), __VA_ARGS__, NULL}, input)
 
 /* `mayfly run act -- ACTS`, with further options before. */
-#define ACT(...)                RUN("run", "-f", "elf", guest("act"), "--", __VA_ARGS__)
+#define ACT(...) RUN("run", "-f", "elf", guest("act"), "--", __VA_ARGS__)
 
 /* Starts it and goes on. With `with_input`, `in` is a pipe to its standard input. */
 struct process process_start(const char *const argv[], bool with_input);

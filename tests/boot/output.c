@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The serial port's two ends outside: readers that sleep or go, input in every form, files. */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/host.h"
+#include "tests/support/run.h"
+
+TestSuite(output, .init = need_kvm);
+
+static struct run shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static struct run shell(const char *format, ...)
+{
+	char command[2048];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(command, sizeof(command), format, args);
+	va_end(args);
+	return run_program((const char *const[]){"/bin/sh", "-c", command, NULL}, NULL);
+}
+
+/* What the reader misses is kept as far as there is room, and the guest goes on meanwhile. */
+Test(output, waits_for_a_reader_that_sleeps_without_stopping_the_guest)
+{
+	struct run run = shell("%s run --report %s -f elf %s -- flood 100 | (sleep 2; wc -c)",
+			       mayfly_path(), scratch("report.json"), guest("act"));
+	char *report = read_file(scratch("report.json"), NULL);
+
+	cr_assert_eq(strtoul(run.out, NULL, 10), 100u * 1024);
+	cr_assert(has(report, "\"dropped_output_bytes\": 0"), "%s", report);
+}
+
+Test(output, drops_counts_and_reports_what_nobody_reads)
+{
+	struct run run = shell(
+		"%s run --timeout=20s -f elf %s -- flood 200 exit 5 | (sleep 4; wc -c)",
+		mayfly_path(), guest("act"));
+	unsigned long got = strtoul(run.out, NULL, 10), dropped;
+
+	cr_assert(has(run.err, "bytes of serial output were dropped: nobody read them"), "%s",
+		  run.err);
+	dropped = (unsigned long)number_after(run.err, "mayfly:");
+	cr_assert_eq(got + dropped, 200u * 1024, "%lu read, %lu dropped", got, dropped);
+}
+
+Test(output, to_a_reader_that_is_gone_is_dropped_until_the_end)
+{
+	struct run run = shell(
+		"(%s run -f elf %s -- flood 10 exit 5; echo status $? >&2) | head -c 10",
+		mayfly_path(), guest("act"));
+
+	cr_assert_eq(run.out_len, 10u);
+	cr_assert(has(run.err, "status 5\n"), "%s", run.err);
+}
+
+Test(output, never_changes_the_flags_of_standard_output)
+{
+	struct process process = process_start((const char *const[]){mayfly_path(), "run", "-f",
+								     "elf", guest("act"), "--",
+								     "say up sleep", NULL},
+					       false);
+	char path[64];
+	char *info;
+
+	cr_assert(process_wait_for(&process, "up\n"));
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/1", process.pid);
+	info = read_file(path, NULL);
+	cr_assert_eq(number_after(info, "flags") & O_NONBLOCK, 0u, "%s", info);
+	kill(process.pid, SIGTERM);
+	process_finish(&process);
+}
+
+Test(output, goes_to_a_file_where_asked)
+{
+	const char *path = scratch("serial.log");
+	struct run run = RUN("run", "--serial", path, guest("act"), "--", "say filed");
+
+	cr_assert_eq(run.status, 0, "%s", run.err);
+	cr_assert_str_eq(run.out, "");
+	cr_assert_str_eq(read_file(path, NULL), "filed\n");
+}
+
+Test(output, none_means_no_port_at_all)
+{
+	struct run run = RUN("run", "--serial=none", "--exits", "-f", "elf", guest("act"), "--",
+			     "say x exit 4");
+
+	cr_assert_eq(run.status, 4);
+	cr_assert_str_eq(run.out, "");
+	cr_assert(has(run.err, "port-write     -           0x3f8"), "%s", run.err);
+}
+
+Test(output, closed_standard_descriptors_do_no_harm)
+{
+	struct run run = shell("%s run -f elf %s -- say x exit 6 <&- >&- 2>&-; echo $?",
+			       mayfly_path(), guest("act"));
+
+	cr_assert_str_eq(run.out, "6\n");
+}
+
+Test(output, a_full_disk_does_not_stop_the_guest)
+{
+	struct run run = shell("%s run -f elf %s -- say x exit 6 >/dev/full; echo $?",
+			       mayfly_path(), guest("act"));
+
+	cr_assert_str_eq(run.out, "6\n");
+	cr_assert(has(run.err, "2 bytes of serial output were dropped"), "%s", run.err);
+}
+
+static void echoes(const char *act)
+{
+	struct run run = RUN_INPUT("hello\nworldq", "run", "-f", "elf", guest("act"), "--", act);
+
+	cr_assert_eq(run.status, 0, "%s", run.err);
+	cr_assert_str_eq(run.out, "hello\nworldq\n");
+}
+
+Test(output, input_reaches_a_guest_that_polls_and_one_that_sleeps)
+{
+	echoes("echo");
+	echoes("echo-irq");
+}
+
+Test(output, input_of_any_length_arrives_in_order)
+{
+	char *text = malloc(20001);
+	struct run run;
+
+	for (unsigned i = 0; i < 20000; i++)
+		text[i] = (char)('a' + i % 16);
+	strcpy(text + 19999, "q");
+	run = RUN_INPUT(text, "run", "-f", "elf", guest("act"), "--", "echo-irq");
+	cr_assert_eq(run.out_len, 20001u, "%zu: %s", run.out_len, run.err);
+	cr_assert_eq(memcmp(run.out, text, 20000), 0);
+}
+
+Test(output, input_comes_from_a_file_too)
+{
+	const char *path = write_file("input", "from a fileq", 12);
+	struct run run = shell("%s run -f elf %s -- echo-irq <%s", mayfly_path(), guest("act"),
+			       path);
+
+	cr_assert_str_eq(run.out, "from a fileq\n");
+}
+
+/* So `while read line; do mayfly run ...; done` sees all its lines. */
+Test(output, input_that_the_guest_does_not_read_stays_for_others)
+{
+	struct run run = shell("printf 'a\\nb\\n' | (%s run; cat)", mayfly_path());
+
+	cr_assert_str_eq(run.out, "Hello from a mayfly.\na\nb\n");
+}
+
+Test(output, the_end_of_input_is_no_end_of_the_guest)
+{
+	struct run run = RUN("run", "--timeout=500ms", "-f", "elf", guest("act"), "--", "echo");
+
+	cr_assert_eq(run.status, 124);
+}
+
+Test(output, loopback_works)
+{
+	struct run run = ACT("loopback");
+
+	cr_assert_str_eq(run.out, "loopback ok\n");
+}

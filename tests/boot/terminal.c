@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* On a real terminal: raw while the guest has it, cooked after any ending, and the escape key. */
+#include <criterion/criterion.h>
+#include <poll.h>
+#include <pty.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "tests/support/host.h"
+#include "tests/support/run.h"
+
+TestSuite(terminal, .init = need_kvm);
+
+static int master;
+static pid_t shell, mayfly;
+static char screen[65536];
+static size_t len;
+
+/* A shell of ours on a new terminal, which runs mayfly in the foreground and then tells how it went. */
+static void begin(const char *act)
+{
+	char command[1024];
+
+	snprintf(
+		command, sizeof(command),
+		"%s run -f elf --timeout=20s %s -- %s; echo \"[status $?]\"; stty -a; echo '[end]'",
+		mayfly_path(), guest("act"), act);
+	shell = forkpty(&master, NULL, NULL, NULL);
+	cr_assert_geq(shell, 0);
+	if (shell == 0) {
+		execl("/bin/sh", "sh", "-c", command, NULL);
+		_exit(99);
+	}
+}
+
+/* Reads the screen until the text stands there. */
+static void wait_for(const char *text)
+{
+	for (unsigned i = 0; i < 3000 && strstr(screen, text) == NULL; i++) {
+		struct pollfd fd = {.fd = master, .events = POLLIN};
+		ssize_t n;
+
+		if (poll(&fd, 1, 10) == 0)
+			continue;
+		n = read(master, screen + len, sizeof(screen) - 1 - len);
+		if (n <= 0)
+			break;
+		len += (size_t)n;
+	}
+	cr_assert(strstr(screen, text) != NULL, "no \"%s\" on the screen:\n%s", text, screen);
+}
+
+static void type(const char *keys)
+{
+	cr_assert_eq(write(master, keys, strlen(keys)), (ssize_t)strlen(keys));
+}
+
+static bool is_raw(void)
+{
+	struct termios state;
+
+	cr_assert_eq(tcgetattr(master, &state), 0);
+	return (state.c_lflag & (ICANON | ECHO | ISIG)) == 0;
+}
+
+/* The foreground process of the terminal's group that is not the shell: the supervisor. */
+static pid_t supervisor(void)
+{
+	char path[64], text[64] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", shell, shell);
+	file = fopen(path, "r");
+	cr_assert(file != NULL && fgets(text, sizeof(text), file) != NULL);
+	fclose(file);
+	return (pid_t)strtol(text, NULL, 10);
+}
+
+static void is_cooked_in_the_end(const char *status)
+{
+	wait_for(status);
+	wait_for("[end]");
+	cr_assert_not(is_raw(), "%s", screen);
+	waitpid(shell, NULL, 0);
+}
+
+Test(terminal, is_raw_for_the_guest_and_cooked_again_after_it)
+{
+	begin("say up echo exit 3");
+	wait_for("up");
+	cr_assert(is_raw());
+	type("a\x03zq"); /* Ctrl-C is the guest's */
+	wait_for("a\x03zq");
+	is_cooked_in_the_end("[status 3]");
+}
+
+Test(terminal, escape_q_ends_the_run)
+{
+	begin("say up spin");
+	wait_for("up");
+	type("\x1dq");
+	is_cooked_in_the_end("[status 130]");
+}
+
+Test(terminal, escape_r_types_ctrl_alt_del)
+{
+	begin("keyboard");
+	wait_for("keyboard ready");
+	type("\x1dr");
+	wait_for("keys 14 11 e0 71");
+	is_cooked_in_the_end("[status 0]");
+}
+
+Test(terminal, escape_escape_types_itself_and_other_keys_show_the_list)
+{
+	begin("say up echo");
+	wait_for("up");
+	type("\x1d?");
+	wait_for("Ctrl-] then q: end the run");
+	type("\x1d\x1dq");
+	wait_for("\x1dq");
+	is_cooked_in_the_end("[status 0]");
+}
+
+/* Typed before the guest listens: it waits. */
+Test(terminal, typing_ahead_is_not_lost)
+{
+	begin("say up timer 3000 echo");
+	wait_for("up");
+	type("aheadq");
+	wait_for("aheadq");
+	is_cooked_in_the_end("[status 0]");
+}
+
+Test(terminal, is_cooked_after_every_death)
+{
+	static const struct {
+		int signal;
+		bool of_the_cell;
+		const char *status;
+	} deaths[] = {
+		{SIGTERM, false, "[status 143]"},
+		{SIGHUP, false, "[status 129]"},
+		{SIGKILL, true, "[status 127]"},
+	};
+
+	for (size_t i = 0; i < sizeof(deaths) / sizeof(deaths[0]); i++) {
+		pid_t victim;
+
+		len = 0;
+		memset(screen, 0, sizeof(screen));
+		begin("say up spin");
+		wait_for("up");
+		cr_assert(is_raw());
+		victim = supervisor();
+		if (deaths[i].of_the_cell) {
+			shell = victim; /* its child is the cell */
+			victim = supervisor();
+		}
+		kill(victim, deaths[i].signal);
+		is_cooked_in_the_end(deaths[i].status);
+		close(master);
+	}
+}
+
+Test(terminal, is_cooked_after_a_crash_and_a_time_limit)
+{
+	begin("triple");
+	is_cooked_in_the_end("[status 127]");
+	len = 0;
+	memset(screen, 0, sizeof(screen));
+	begin("panic");
+	is_cooked_in_the_end("[status 127]");
+}
+
+Test(terminal, stopped_and_continued_it_is_raw_again)
+{
+	begin("say up echo");
+	wait_for("up");
+	cr_assert(is_raw());
+	mayfly = supervisor();
+	kill(mayfly, SIGSTOP);
+	kill(mayfly, SIGCONT);
+	type("q");
+	is_cooked_in_the_end("[status 0]");
+}

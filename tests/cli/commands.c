@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Commands, help, exit statuses, and the pages that are made from the table of options. */
+#include <criterion/criterion.h>
+#include <jansson.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "monitor/options.h"
+#include "tests/support/host.h"
+#include "tests/support/run.h"
+
+Test(commands, version_is_one_line)
+{
+	struct run run = RUN("--version");
+
+	cr_assert_eq(run.status, 0);
+	cr_assert_str_eq(run.out, "mayfly " MAYFLY_VERSION "\n");
+}
+
+Test(commands, help_names_every_option_with_its_default)
+{
+	struct run run = RUN("run", "--help");
+
+	cr_assert_eq(run.status, 0);
+	cr_assert_str_eq(run.err, "");
+	for (size_t i = 0; i < n_options; i++) {
+		cr_assert(has(run.out, options[i].name), "%s", options[i].name);
+		if (options[i].fallback != NULL)
+			cr_assert(has(run.out, options[i].fallback), "%s", options[i].fallback);
+	}
+	cr_assert(has(run.out, "Ctrl-]"));
+	cr_assert(has(run.out, "124 the time limit"));
+}
+
+Test(commands, help_fits_a_terminal)
+{
+	static const char *const commands[][3] = {
+		{"--help"}, {"run", "--help"}, {"doctor", "--help"}};
+
+	for (size_t i = 0; i < 3; i++) {
+		struct run run = run_program(
+			(const char *const[]){mayfly_path(), commands[i][0], commands[i][1], NULL},
+			NULL);
+
+		cr_assert_eq(run.status, 0);
+		cr_assert(has(run.out, "usage: mayfly"));
+		for (char *line = strtok(run.out, "\n"); line != NULL; line = strtok(NULL, "\n"))
+			cr_assert_leq(strlen(line), 96u, "%s", line);
+	}
+}
+
+Test(commands, what_is_none_is_refused)
+{
+	struct run run = RUN("boot");
+
+	cr_assert_eq(run.status, 125);
+	cr_assert_str_eq(run.err, "mayfly: boot: there is no such command (see --help)\n");
+	run = run_program((const char *const[]){mayfly_path(), NULL}, NULL);
+	cr_assert_eq(run.status, 125);
+	cr_assert_str_eq(run.err, "mayfly: a command is missing: run or doctor (see --help)\n");
+	run = RUN("doctor", "--jsn");
+	cr_assert_eq(run.status, 125);
+	cr_assert_str_eq(run.err, "mayfly: --jsn: there is no such option (see doctor --help)\n");
+}
+
+Test(commands, the_man_page_has_every_option_and_its_field)
+{
+	char path[256];
+	char *page;
+
+	snprintf(path, sizeof(path), "%.200s", mayfly_path());
+	snprintf(strrchr(path, '/'), 64, "/man/mayfly-run.1");
+	if (access(path, R_OK) < 0)
+		cr_skip_test("the pages are not here: %s", path);
+	page = read_file(path, NULL);
+	for (size_t i = 0; i < n_options; i++) {
+		char escaped[64];
+
+		snprintf(escaped, sizeof(escaped), "%s%s",
+			 options[i].name[0] >= 'a' ? "Fl \\-" : "Ar ", options[i].name);
+		cr_assert(has(page, escaped), "%s", escaped);
+		if (options[i].json != NULL)
+			cr_assert(has(page, options[i].json), "%s", options[i].json);
+	}
+}
+
+/* --- exit statuses that need no guest ---------------------------------------------------------- */
+
+/* Runs mayfly where /dev/kvm is something else, in a mount namespace of its own. */
+static int run_without_kvm(const char *instead, const char *const words[])
+{
+	int status;
+	pid_t pid = fork();
+
+	cr_assert_geq(pid, 0);
+	if (pid == 0) {
+		const char *argv[8] = {mayfly_path()};
+
+		for (unsigned i = 0; words[i] != NULL; i++)
+			argv[1 + i] = words[i];
+		if (unshare(CLONE_NEWNS) < 0 ||
+		    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+		    mount(instead, "/dev/kvm", NULL, MS_BIND, NULL) < 0)
+			_exit(98);
+		execv(argv[0], (char *const *)(uintptr_t)argv);
+		_exit(99);
+	}
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_assert_neq(WEXITSTATUS(status), 98, "the namespace could not be made");
+	return WEXITSTATUS(status);
+}
+
+#define WITHOUT_KVM(instead, ...) run_without_kvm(instead, (const char *const[]){__VA_ARGS__, NULL})
+
+Test(commands, a_host_without_kvm_is_126_and_a_doctor_says_2)
+{
+	need_kvm();
+	need_root("a mount namespace");
+	/* /dev/null opens, and then is no KVM at all. */
+	cr_assert_eq(WITHOUT_KVM("/dev/null", "run"), 126);
+	cr_assert_eq(WITHOUT_KVM("/dev/null", "doctor"), 2);
+}
+
+Test(commands, a_user_without_permission_is_told_so)
+{
+	struct run run;
+	char command[512];
+
+	need_kvm();
+	need_root("to become somebody else");
+	need_program("setpriv");
+	snprintf(
+		command, sizeof(command),
+		"cp %s %s && chmod 755 %s %s && setpriv --reuid=65534 --regid=65534 --clear-groups %s run",
+		mayfly_path(), scratch("mayfly"), scratch(""), scratch("mayfly"),
+		scratch("mayfly"));
+	run = run_program((const char *const[]){"/bin/sh", "-c", command, NULL}, NULL);
+	if (run.status == 0)
+		cr_skip_test("everybody may open /dev/kvm here");
+	cr_assert_eq(run.status, 126, "%s", run.err);
+	cr_assert_str_eq(run.err, "mayfly: /dev/kvm (see mayfly doctor): Permission denied\n");
+}
+
+Test(commands, the_doctor_says_what_is_here)
+{
+	struct run run = RUN("doctor");
+	json_t *root;
+
+	need_kvm();
+	cr_assert_leq(run.status, 1);
+	cr_assert(has(run.out, "kind of KVM"), "%s", run.out);
+	cr_assert_eq(has(run.out, "PVM"), kvm_is_pvm());
+	cr_assert_eq(run.status == 1, has(run.out, "lacking "));
+	run = RUN("doctor", "--json");
+	root = json_loads(run.out, 0, NULL);
+	cr_assert(root != NULL, "%s", run.out);
+	cr_assert_eq(json_integer_value(json_object_get(root, "status")), run.status);
+	cr_assert_gt(json_array_size(json_object_get(root, "findings")), 8u);
+}
+
+Test(commands, the_doctor_without_kvm_says_how_to_get_it)
+{
+	struct run run = RUN("doctor");
+
+	if (access("/dev/kvm", F_OK) == 0)
+		cr_skip_test("there is a /dev/kvm");
+	cr_assert_eq(run.status, 2);
+	cr_assert(has(run.out, "-> load the module: modprobe"), "%s", run.out);
+}

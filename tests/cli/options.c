@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every option, by the command line and by its JSON field: --dry-run shows that it arrives, and
+ * tests/boot shows what it does. No KVM is needed here.
+ */
+#include <criterion/criterion.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "monitor/options.h"
+#include "tests/support/run.h"
+
+static json_t *dry_run(const char *const words[])
+{
+	const char *argv[32] = {mayfly_path(), "run", "--dry-run"};
+	struct run run;
+	json_t *root;
+
+	for (unsigned i = 0; words[i] != NULL; i++)
+		argv[3 + i] = words[i];
+	run = run_program(argv, NULL);
+	root = json_loads(run.out, 0, NULL);
+	cr_assert(run.status == 0 && root != NULL, "%d: %s%s", run.status, run.out, run.err);
+	return root;
+}
+
+/* The field at a path like "mayfly.acpi", as text: strings bare, the rest as JSON has it. */
+static const char *field(json_t *root, const char *path)
+{
+	static char text[512];
+	char section[64];
+	const char *dot = strchr(path, '.');
+	json_t *value;
+
+	snprintf(section, sizeof(section), "%.*s", (int)(dot - path), path);
+	value = json_object_get(json_object_get(root, section), dot + 1);
+	cr_assert(value != NULL, "no %s", path);
+	if (json_is_string(value))
+		return json_string_value(value);
+	snprintf(text, sizeof(text), "%s", json_dumps(value, JSON_ENCODE_ANY));
+	return text;
+}
+
+#define DRY(...) dry_run((const char *const[]){__VA_ARGS__, NULL})
+
+/* For each option: how it is written in two ways, its field, and what the field then says. */
+static const struct {
+	const char *name;
+	const char *words[2];
+	const char *json; /* the field in a configuration file, with its value */
+	const char *field, *value, *fallback;
+} cases[] = {
+	{"memory",
+	 {"--memory=64M", "-m64M"},
+	 "{\"machine-config\": {\"mem_size_mib\": 64}}",
+	 "machine-config.mem_size_mib",
+	 "64",
+	 "128"},
+	{"cpus",
+	 {"--cpus=3", "-c3"},
+	 "{\"machine-config\": {\"vcpu_count\": 3}}",
+	 "machine-config.vcpu_count",
+	 "3",
+	 "1"},
+	{"format",
+	 {"--format=elf", "-felf"},
+	 "{\"mayfly\": {\"format\": \"elf\"}}",
+	 "mayfly.format",
+	 "elf",
+	 "auto"},
+	{"serial",
+	 {"--serial=none", "--serial=none"},
+	 "{\"mayfly\": {\"serial\": \"none\"}}",
+	 "mayfly.serial",
+	 "none",
+	 "stdio"},
+	{"acpi",
+	 {"--acpi=off", "--acpi=off"},
+	 "{\"mayfly\": {\"acpi\": false}}",
+	 "mayfly.acpi",
+	 "false",
+	 "true"},
+	{"irqchip",
+	 {"--irqchip=kernel", "--irqchip=kernel"},
+	 "{\"mayfly\": {\"irqchip\": \"kernel\"}}",
+	 "mayfly.irqchip",
+	 "kernel",
+	 "auto"},
+	{"hugepages",
+	 {"--hugepages", "--hugepages"},
+	 "{\"machine-config\": {\"huge_pages\": \"2M\"}}",
+	 "machine-config.huge_pages",
+	 "2M",
+	 "None"},
+	{"memfd",
+	 {"--memfd", "--memfd"},
+	 "{\"mayfly\": {\"memfd\": true}}",
+	 "mayfly.memfd",
+	 "true",
+	 "false"},
+	{"prefault",
+	 {"--prefault", "--prefault"},
+	 "{\"mayfly\": {\"prefault\": true}}",
+	 "mayfly.prefault",
+	 "true",
+	 "false"},
+	{"pin",
+	 {"--pin=0", "--pin=0-0"},
+	 "{\"mayfly\": {\"pin\": \"0\"}}",
+	 "mayfly.pin",
+	 "0",
+	 "null"},
+	{"timeout",
+	 {"--timeout=2s", "--timeout=2000ms"},
+	 "{\"mayfly\": {\"timeout\": \"2s\"}}",
+	 "mayfly.timeout",
+	 "2000ms",
+	 "null"},
+	{"report",
+	 {"--report=/dev/null", "--report=/dev/null"},
+	 "{\"mayfly\": {\"report\": \"/dev/null\"}}",
+	 "mayfly.report",
+	 "/dev/null",
+	 "null"},
+	{"exits",
+	 {"--exits=json", "--exits=json"},
+	 "{\"mayfly\": {\"exits\": \"json\"}}",
+	 "mayfly.exits",
+	 "json",
+	 "false"},
+	{"timeline",
+	 {"--timeline", "--timeline"},
+	 "{\"mayfly\": {\"timeline\": true}}",
+	 "mayfly.timeline",
+	 "true",
+	 "false"},
+	{"verbose",
+	 {"--verbose", "-v"},
+	 "{\"mayfly\": {\"verbose\": true}}",
+	 "mayfly.verbose",
+	 "true",
+	 "false"},
+	{"quiet",
+	 {"--quiet", "-q"},
+	 "{\"mayfly\": {\"quiet\": true}}",
+	 "mayfly.quiet",
+	 "true",
+	 "false"},
+	{"dry-run",
+	 {"--dry-run", "--dry-run"},
+	 "{\"mayfly\": {\"dry_run\": true}}",
+	 "mayfly.dry_run",
+	 "true",
+	 "true"},
+};
+
+Test(options, arrive_by_command_line_and_by_file)
+{
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const char *path = write_file("c.json", cases[i].json, strlen(cases[i].json));
+
+		cr_assert_str_eq(field(DRY("-v"), cases[i].field),
+				 strcmp(cases[i].name, "verbose") == 0 ? "true" : cases[i].fallback,
+				 "%s", cases[i].name);
+		for (unsigned way = 0; way < 2; way++)
+			cr_assert_str_eq(field(DRY(cases[i].words[way]), cases[i].field),
+					 cases[i].value, "%s", cases[i].words[way]);
+		cr_assert_str_eq(field(DRY("--config", path), cases[i].field), cases[i].value, "%s",
+				 cases[i].json);
+	}
+}
+
+Test(options, image_initrd_and_words_arrive_too)
+{
+	const char *image = guest("act");
+	const char *text =
+		"{\"boot-source\": {\"kernel_image_path\": \"%s\", \"initrd_path\": \"%s\","
+		" \"boot_args\": \"from file\"}}";
+	char config[1024];
+	json_t *root;
+
+	root = DRY("-i", image, image, "--", "a", "b  c", "d");
+	cr_assert_str_eq(field(root, "boot-source.kernel_image_path"), image);
+	cr_assert_str_eq(field(root, "boot-source.initrd_path"), image);
+	cr_assert_str_eq(field(root, "boot-source.boot_args"), "a b  c d");
+	snprintf(config, sizeof(config), text, image, image);
+	root = DRY("--config", write_file("c.json", config, strlen(config)));
+	cr_assert_str_eq(field(root, "boot-source.kernel_image_path"), image);
+	cr_assert_str_eq(field(root, "boot-source.boot_args"), "from file");
+	cr_assert_str_eq(field(root, "resolved.cmdline"), "from file");
+}
+
+Test(options, every_one_in_the_table_is_tested)
+{
+	for (size_t i = 0; i < n_options; i++) {
+		static const char *const elsewhere[] = {"IMAGE", "ARG", "initrd", "config"};
+		bool found = false;
+
+		for (size_t j = 0; j < ARRAY_LEN(cases); j++)
+			found |= strcmp(cases[j].name, options[i].name) == 0;
+		for (size_t j = 0; j < ARRAY_LEN(elsewhere); j++)
+			found |= strcmp(elsewhere[j], options[i].name) == 0;
+		cr_assert(found, "%s", options[i].name);
+	}
+}
+
+Test(options, of_the_command_line_win_over_the_file)
+{
+	const char *text = "{\"machine-config\": {\"vcpu_count\": 4, \"mem_size_mib\": 64},"
+			   " \"boot-source\": {\"boot_args\": \"file\"}}";
+	const char *path = write_file("c.json", text, strlen(text));
+	json_t *root = DRY("-c", "2", "--config", path);
+
+	cr_assert_str_eq(field(root, "machine-config.vcpu_count"), "2");
+	cr_assert_str_eq(field(root, "machine-config.mem_size_mib"), "64");
+	cr_assert_str_eq(field(root, "boot-source.boot_args"), "file");
+	root = DRY("--config", path, "-c", "2", "--", "words");
+	cr_assert_str_eq(field(root, "boot-source.boot_args"), "words");
+}
+
+Test(options, stand_before_or_after_the_image)
+{
+	json_t *root = DRY(guest("act"), "-m", "32M");
+
+	cr_assert_str_eq(field(root, "machine-config.mem_size_mib"), "32");
+}
+
+Test(options, the_resolved_part_tells_what_the_image_made_of_it)
+{
+	json_t *root = DRY(guest("act"));
+
+	cr_assert_str_eq(field(root, "resolved.format"), "pvh");
+	cr_assert_str_eq(field(root, "resolved.linux"), "false");
+	cr_assert_str_eq(field(root, "resolved.irqchip"), "split");
+	cr_assert_str_eq(field(root, "resolved.cmdline"), "");
+	cr_assert_str_eq(field(DRY(guest("act"), "--", "noapic"), "resolved.irqchip"), "kernel");
+}
+
+/* --- what is wrong is said ------------------------------------------------------------------- */
+
+static void refused(const char *const words[], const char *message)
+{
+	const char *argv[16] = {mayfly_path(), "run"};
+	char line[512];
+	struct run run;
+
+	for (unsigned i = 0; words[i] != NULL; i++)
+		argv[2 + i] = words[i];
+	run = run_program(argv, NULL);
+	snprintf(line, sizeof(line), "mayfly: %s\n", message);
+	cr_assert_str_eq(run.err, line);
+	cr_assert_eq(run.status, 125);
+	cr_assert_str_eq(run.out, "");
+}
+
+#define REFUSED(message, ...) refused((const char *const[]){__VA_ARGS__, NULL}, message)
+
+Test(options, that_are_wrong_are_named_with_their_value)
+{
+	REFUSED("--memroy=1G: there is no such option (see --help)", "--memroy=1G");
+	REFUSED("-x: there is no such option (see --help)", "-x");
+	REFUSED("--memory: a value is missing", "--memory");
+	REFUSED("-m: a value is missing", "-m");
+	REFUSED("--memfd=1: it takes no value", "--memfd=1");
+	REFUSED("--memory: \"12Q\" is no size (a number with K, M, G or T)", "-m", "12Q");
+	REFUSED("--memory: the value is empty", "--memory=");
+	REFUSED("--memory: 512 bytes are less than 2M (a size without a unit is in bytes)",
+		"-m512");
+	REFUSED("--memory: 2098176 bytes are no multiple of 4K", "-m", "2049K");
+	REFUSED("--memory: 3145728 bytes are no multiple of 2M, which --hugepages needs", "-m3M",
+		"--hugepages");
+	REFUSED("--memfd: not together with --hugepages", "--memfd", "--hugepages");
+	REFUSED("--cpus: \"33\" is no number from 1 to 32", "-c", "33");
+	REFUSED("--format: \"elff\" is none of auto, bzimage, elf, pvh, raw", "-f", "elff");
+	REFUSED("--irqchip: \"no\" is none of auto, split, kernel", "--irqchip=no");
+	REFUSED("--acpi: \"yes\" is neither on nor off", "--acpi=yes");
+	REFUSED("--timeout: \"5\" is no time (a number with ms, s or m)", "--timeout", "5");
+	REFUSED("--exits: \"xml\" is not json", "--exits=xml");
+	REFUSED("--pin: host CPU 1000 is not available to this process", "--pin=1000");
+	REFUSED("--initrd: the built-in guest takes none; name an IMAGE", "-i", "x");
+	REFUSED("two: one IMAGE is enough (the guest's words go after --)", "one", "two");
+}
+
+Test(options, files_that_cannot_be_used_are_named)
+{
+	const char *folder = scratch("");
+	char message[512];
+
+	REFUSED("image \"/none\": No such file or directory", "/none");
+	REFUSED("image \"/dev/null\": it is no regular file", "/dev/null");
+	REFUSED("config \"/none\": No such file or directory", "--config=/none");
+	snprintf(message, sizeof(message), "image \"%s\": it is no regular file", folder);
+	REFUSED(message, folder);
+	REFUSED("initrd \"/none\": No such file or directory", "-i", "/none", guest("act"));
+	REFUSED("--serial \"/none/x\": No such file or directory", "--serial=/none/x");
+	REFUSED("--report \"/none/x\": No such file or directory", "--report=/none/x");
+}
+
+Test(options, an_image_that_is_nothing_is_named)
+{
+	const char *empty = write_file("empty", "", 0), *text = write_file("text", "hello", 5);
+	char message[512];
+
+	snprintf(message, sizeof(message), "image \"%s\": the file is empty", empty);
+	REFUSED(message, empty);
+	snprintf(message, sizeof(message),
+		 "image \"%s\": neither a Linux bzImage nor an ELF file (--format=raw loads any "
+		 "bytes)",
+		 text);
+	REFUSED(message, text);
+}
+
+Test(options, a_fifo_is_no_image_and_nobody_waits_for_it)
+{
+	const char *path = scratch("fifo");
+	char message[512];
+
+	cr_assert_eq(mkfifo(path, 0600), 0);
+	snprintf(message, sizeof(message), "image \"%s\": it is no regular file", path);
+	REFUSED(message, path);
+}
+
+Test(options, a_command_line_that_is_too_long_is_refused)
+{
+	static char words[4096];
+
+	memset(words, 'x', sizeof(words) - 1);
+	REFUSED("command line: its words take more than 2047 bytes", guest("act"), "--", words);
+	words[2047] = '\0';
+	cr_assert_eq(strlen(field(DRY(guest("act"), "--", words), "resolved.cmdline")), 2047u);
+}
+
+Test(options, in_a_broken_file_are_named_with_file_and_field)
+{
+	static const char *const texts[][2] = {
+		{"{", "line 1, column 1: string or '}' expected near end of file"},
+		{"{\"machine-config\": {\"vcpus\": 1}}",
+		 "field \"machine-config.vcpus\" is unknown"},
+	};
+	char message[512];
+
+	for (size_t i = 0; i < 2; i++) {
+		const char *path = write_file("bad.json", texts[i][0], strlen(texts[i][0]));
+
+		snprintf(message, sizeof(message), "config \"%s\": %s", path, texts[i][1]);
+		REFUSED(message, "--config", path);
+	}
+}
