@@ -95,10 +95,7 @@ static inline void interrupts_off(void)
 }
 
 /* Sleeps until an interrupt has been handled; they must be off before. */
-static inline void wait_for_interrupt(void)
-{
-	__asm__ volatile("sti; hlt; cli" ::: "memory");
-}
+void wait_for_interrupt(void);
 
 /* The LAPIC in x2APIC mode: no memory-mapped registers. */
 void lapic_init(void);

@@ -39,6 +39,8 @@ static interrupt_handler *handlers[VECTORS];
 
 void interrupt_dispatch(struct frame *frame)
 {
+	if (frame->rip == (uintptr_t)wait_for_interrupt_hlt)
+		frame->rip++;
 	if (handlers[frame->vector] != NULL) {
 		handlers[frame->vector](frame);
 		return;

@@ -13,7 +13,7 @@
 #define INTERRUPT_STUB_LEN 16
 
 #ifndef __ASSEMBLER__
-extern char interrupt_stubs[];
+extern char interrupt_stubs[], wait_for_interrupt_hlt[];
 struct frame;
 void interrupt_dispatch(struct frame *frame);
 #endif

@@ -59,4 +59,17 @@ common:
 	add	$16, %rsp
 	iretq
 
+/*
+ * Between STI and HLT no interrupt comes [Intel SDM 2B "STI"], except where QEMU emulates SVM: its
+ * VMRUN does not restore the shadow of STI that an exit between the two has saved. After such an
+ * interrupt the HLT would sleep for ever, so interrupt_dispatch() steps over it.
+ */
+	.global wait_for_interrupt, wait_for_interrupt_hlt
+wait_for_interrupt:
+	sti
+wait_for_interrupt_hlt:
+	hlt
+	cli
+	ret
+
 	.section .note.GNU-stack, "", @progbits
