@@ -130,7 +130,7 @@ Test(terminal, escape_escape_types_itself_and_other_keys_show_the_list)
 /* Typed before the guest listens: it waits. */
 Test(terminal, typing_ahead_is_not_lost)
 {
-	begin("say up timer 3000 echo");
+	begin("say up out8 0x80 2000 echo");
 	wait_for("up");
 	type("aheadq");
 	wait_for("aheadq");
