@@ -4,7 +4,7 @@
 C_FILES  := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
 HEADERS  := $(filter %.h,$(C_FILES))
 SCRIPTS  := tools/install-packages tools/check-layers tools/size tests/run tests/summary .ci/run \
-	$(wildcard tests/lab/*.sh tests/fuzz/*.sh perf/*.sh)
+	$(LAB_SCRIPTS) $(wildcard tests/fuzz/*.sh perf/*.sh)
 
 .PHONY: check check-layers check-headers check-format check-tidy check-cppcheck check-man check-scripts
 check: check-layers check-headers check-format check-tidy check-cppcheck check-man check-scripts ## all static checks
@@ -38,7 +38,7 @@ check-man: docs | $(BUILD)/deps-check ## the man pages are sound
 	@mandoc -T lint -W warning $(MAN_PAGES)
 
 check-scripts: | $(BUILD)/deps-check ## shellcheck
-	@shellcheck $(SCRIPTS)
+	@shellcheck -x $(SCRIPTS)
 
 .PHONY: size
 size: | $(BUILD)/deps-check ## files and functions that stand out

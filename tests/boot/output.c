@@ -41,8 +41,9 @@ Test(output, waits_for_a_reader_that_sleeps_without_stopping_the_guest)
 /* Nobody reads before mayfly has given up on it; as little as it may be fits into the pipe. */
 Test(output, drops_counts_and_reports_what_nobody_reads)
 {
-	const char *const argv[] = {mayfly_path(), "run",   "--timeout=50s", "-f", "elf", guest("act"),
-				    "--",          "flood", "80",            "exit", "5", NULL};
+	const char *const argv[] = {mayfly_path(), "run", "--timeout=50s", "-f", "elf",
+				    guest("act"),  "--",  "flood",         "80", "exit",
+				    "5",           NULL};
 	struct process process = process_start(argv, false);
 	unsigned long dropped;
 	siginfo_t ended;
@@ -55,7 +56,7 @@ Test(output, drops_counts_and_reports_what_nobody_reads)
 	cr_assert(has(run.err, "bytes of serial output were dropped: nobody read them"), "%s",
 		  run.err);
 	dropped = (unsigned long)number_after(run.err, "mayfly:");
-	cr_assert_eq(run.out_len + dropped, 80u * 1024, "%zu read, %lu dropped", run.out_len,
+	cr_assert_eq(run.out_len + dropped, 80ul * 1024, "%zu read, %lu dropped", run.out_len,
 		     dropped);
 }
 

@@ -9,6 +9,7 @@ LAB_TESTS   := $(RUN_TESTS) $(UNIT_TESTS)
 # What is to be found inside under the same path as here.
 LAB_INSIDE  := $(MAYFLY) $(GUEST_NAMES:%=$(GUESTS_OUT)/%) $(MAN_PAGES) $(LAB_TESTS) tests/run \
 	$(addprefix tests/lab/,l1-init linux-row expected-dmesg)
+LAB_SCRIPTS := $(addprefix tests/lab/,npt rows fetch-kernel modules pack-l1 pack-l2 l1-init linux-row l2-init show-exits)
 LAB_PACKERS := $(addprefix tests/lab/,pack-l1 pack-l2 pack.sh modules programs)
 
 # The kernel of both levels, once; `make clean` or a newer script fetches again.
