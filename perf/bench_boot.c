@@ -22,7 +22,7 @@
 #define SOLO5_SAYS "            |      ___|"
 #define PVH_GUEST  "build/guests/hello-pvh"
 #define ARGV(...)  ((const char *const[]){__VA_ARGS__, NULL})
-#define MAYFLY     "build/release/mayfly"
+#define MAYFLY     "build/bench/programs/mayfly"
 #define ROUNDS     100
 #define WORDS_MAX  32
 #define ROWS_MAX   16
