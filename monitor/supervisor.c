@@ -487,9 +487,10 @@ static void print_outcome(const struct supervisor *s)
 
 	if (s->config->quiet)
 		return;
-	outcome_describe(outcome, text, sizeof(text));
-	if (s->config->verbose || outcome_is_bad(outcome))
+	if (s->config->verbose || outcome_is_bad(outcome)) {
+		outcome_describe(outcome, text, sizeof(text));
 		fprintf(stderr, "mayfly: %s\n", text);
+	}
 	if (outcome->ended.dropped > 0)
 		fprintf(stderr,
 			"mayfly: %llu bytes of serial output were dropped: nobody read them\n",
