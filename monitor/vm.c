@@ -128,7 +128,8 @@ int vm_set_entry(struct vm *vm, const struct cpuid_host *host, const struct boot
 		cpuid_for_vcpu(host, i, vm->config->n_vcpus, &cpuid);
 		ret = vcpu_set_cpuid(&vm->vcpus[i], &cpuid, err);
 	}
-	return ret == 0 ? vcpu_set_entry(&vm->vcpus[0], entry, err) : ret;
+	vcpu_set_entry(&vm->vcpus[0], entry);
+	return ret;
 }
 
 static void pin(const struct vm_config *config, unsigned index)
