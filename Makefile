@@ -51,7 +51,8 @@ $(LIBRARY): $(filter-out $(OUT)/monitor/main.o,$(OBJECTS)) $(OUT)/monitor/builti
 	@rm -f $@
 	$(call say,AR,$@) $(AR) rcsD $@ $^
 
-$(MAYFLY): $(OUT)/monitor/main.o $(LIBRARY)
+# libc.o takes the place of a part of libc, so it is named and not left to be found.
+$(MAYFLY): $(OUT)/monitor/main.o $(OUT)/base/libc.o $(LIBRARY)
 	$(call say,LD,$@) $(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS) -o $@
 
 -include $(OBJECTS:.o=.d)
