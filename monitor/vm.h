@@ -38,10 +38,10 @@ struct vm {
 	struct bus pio, mmio;
 	struct irqchip irqchip;
 	struct ending_box ending;
-	struct uart uart;
 	struct i8042 i8042;
 	struct vcpu_env env;
 	struct vcpu vcpus[VM_VCPUS_MAX];
+	struct uart uart; /* the largest comes last */
 };
 
 /*
