@@ -51,9 +51,9 @@ struct vm {
  */
 MUST_CHECK int vm_init(struct vm *vm, int kvm_fd, const struct vm_config *config, struct err *err);
 
-/* Gives every vCPU its CPUID, and the first its entry. Errors: the host's. */
-MUST_CHECK int vm_set_entry(struct vm *vm, const struct cpuid_host *host,
-			    const struct boot_entry *entry, struct err *err);
+/* Gives every vCPU its CPUID, made in `host`, and the first its entry. Errors: the host's. */
+MUST_CHECK int vm_set_entry(struct vm *vm, struct cpuid_host *host, const struct boot_entry *entry,
+			    struct err *err);
 
 /* Starts the threads of vCPUs 1 and up; the guest does not run before vm_run(). */
 MUST_CHECK int vm_start(struct vm *vm, struct err *err);
