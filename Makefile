@@ -11,7 +11,10 @@ OUT   := $(BUILD)/$(KIND)
 PREFIX  ?= /usr/local
 DESTDIR ?=
 
-MAKEFLAGS += -j$(shell nproc) --no-print-directory --no-builtin-rules
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
 
 # One line a step; V=1 shows the commands.
 ifdef V

@@ -188,6 +188,29 @@ Test(guests, get_interrupts_by_either_irqchip)
 	}
 }
 
+/* The PIC's mask register: all ones where nobody answers. */
+Test(guests, find_a_pic_only_where_it_is_needed)
+{
+	static const struct {
+		const char *option, *words;
+		bool pic;
+	} machines[] = {
+		{"--irqchip=split", "in8 0x21 1", false},
+		{"--irqchip=kernel", "in8 0x21 1", true},
+		{"--irqchip=auto", "in8 0x21 1", false},
+		{"--irqchip=auto", "in8 0x21 1 exit 0 noapic", true},
+	};
+
+	for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++) {
+		struct run run = RUN("run", machines[i].option, guest("act"), "--",
+				     machines[i].words);
+
+		cr_assert_eq(run.status, 0, "%s", run.err);
+		cr_assert_eq(!has(run.out, "ff"), machines[i].pic, "%s: %s", machines[i].option,
+			     run.out);
+	}
+}
+
 Test(guests, lose_no_edge_that_comes_while_it_is_masked)
 {
 	struct run run = ACT("masked-edge");

@@ -75,10 +75,11 @@ Test(binary, is_hardened_by_its_compiler)
 	char command[512];
 
 	need_program("objdump");
-	snprintf(command, sizeof(command),
-		 "nm %s | grep -c '__stack_chk_fail\\|_chk$'; objdump -d %s --disassemble=cell_main | "
-		 "grep -c endbr64",
-		 mayfly_path(), mayfly_path());
+	snprintf(
+		command, sizeof(command),
+		"nm %s | grep -c '__stack_chk_fail\\|_chk$'; objdump -d %s --disassemble=cell_main | "
+		"grep -c endbr64",
+		mayfly_path(), mayfly_path());
 	run = run_program((const char *const[]){"/bin/sh", "-c", command, NULL}, NULL);
 	cr_assert_gt(strtoul(run.out, NULL, 10), 3u, "%s", run.out);
 	cr_assert_geq(strtoul(strchr(run.out, '\n'), NULL, 10), 1u, "%s", run.out);

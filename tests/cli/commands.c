@@ -38,12 +38,13 @@ Test(commands, help_names_every_option_with_its_default)
 
 Test(commands, help_fits_a_terminal)
 {
-	static const char *const commands[][3] = {{"--help"}, {"run", "--help"}, {"doctor", "--help"}};
+	static const char *const commands[][3] = {
+		{"--help"}, {"run", "--help"}, {"doctor", "--help"}};
 
 	for (size_t i = 0; i < 3; i++) {
-		struct run run = run_program((const char *const[]){mayfly_path(), commands[i][0],
-								   commands[i][1], NULL},
-					     NULL);
+		struct run run = run_program(
+			(const char *const[]){mayfly_path(), commands[i][0], commands[i][1], NULL},
+			NULL);
 
 		cr_assert_eq(run.status, 0);
 		cr_assert(has(run.out, "usage: mayfly"));
@@ -132,10 +133,11 @@ Test(commands, a_user_without_permission_is_told_so)
 	need_kvm();
 	need_root("to become somebody else");
 	need_program("setpriv");
-	snprintf(command, sizeof(command),
-		 "cp %s %s && chmod 755 %s %s && setpriv --reuid=65534 --regid=65534 --clear-groups %s run",
-		 mayfly_path(), scratch("mayfly"), scratch(""), scratch("mayfly"),
-		 scratch("mayfly"));
+	snprintf(
+		command, sizeof(command),
+		"cp %s %s && chmod 755 %s %s && setpriv --reuid=65534 --regid=65534 --clear-groups %s run",
+		mayfly_path(), scratch("mayfly"), scratch(""), scratch("mayfly"),
+		scratch("mayfly"));
 	run = run_program((const char *const[]){"/bin/sh", "-c", command, NULL}, NULL);
 	if (run.status == 0)
 		cr_skip_test("everybody may open /dev/kvm here");
