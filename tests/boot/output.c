@@ -39,9 +39,9 @@ Test(output, waits_for_a_reader_that_sleeps_without_stopping_the_guest)
 
 Test(output, drops_counts_and_reports_what_nobody_reads)
 {
-	struct run run = shell(
-		"%s run --timeout=20s -f elf %s -- flood 200 exit 5 | (sleep 4; wc -c)",
-		mayfly_path(), guest("act"));
+	struct run run = shell("(%s run -f elf %s -- flood 200 exit 5; touch %s) |"
+			       " (until test -e %s; do sleep 0.1; done; wc -c)",
+			       mayfly_path(), guest("act"), scratch("done"), scratch("done"));
 	unsigned long got = strtoul(run.out, NULL, 10), dropped;
 
 	cr_assert(has(run.err, "bytes of serial output were dropped: nobody read them"), "%s",
