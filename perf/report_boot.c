@@ -56,6 +56,15 @@ static double ratio(double a, double b)
 	return b > 0 ? a / b : 0;
 }
 
+static void print_ratio(const struct figures *row, const struct figures *column)
+{
+	if (row->first_ms.p50 > 0)
+		printf("  %6.2f", ratio(row->first_ms.p50, column->first_ms.p50));
+	else
+		printf("  %6s", "-");
+	printf(" %6.2f       ", ratio(row->end_ms.p50, column->end_ms.p50));
+}
+
 static void print_ratios(const struct results *results)
 {
 	printf("\np50 of the row / p50 of the column: first byte, end\n%-*s", NAME_WIDTH, "");
@@ -64,17 +73,10 @@ static void print_ratios(const struct results *results)
 			printf("  %-20s", results->figures[j].program->name);
 	putchar('\n');
 	for (unsigned i = 0; i < results->n_figures; i++) {
-		const struct figures *row = &results->figures[i];
-
-		printf("%-*s", NAME_WIDTH, row->program->name);
-		for (unsigned j = 0; j < results->n_figures; j++) {
-			const struct figures *column = &results->figures[j];
-
-			if (is_mayfly(column))
-				printf("  %6.2f %6.2f       ",
-				       ratio(row->first_ms.p50, column->first_ms.p50),
-				       ratio(row->end_ms.p50, column->end_ms.p50));
-		}
+		printf("%-*s", NAME_WIDTH, results->figures[i].program->name);
+		for (unsigned j = 0; j < results->n_figures; j++)
+			if (is_mayfly(&results->figures[j]))
+				print_ratio(&results->figures[i], &results->figures[j]);
 		putchar('\n');
 	}
 }
