@@ -54,8 +54,7 @@ $(LIBRARY): $(filter-out $(OUT)/monitor/main.o,$(OBJECTS)) $(OUT)/monitor/builti
 	@rm -f $@
 	$(call say,AR,$@) $(AR) rcsD $@ $^
 
-# libc.o takes the place of a part of libc, so it is named and not left to be found.
-$(MAYFLY): $(OUT)/monitor/main.o $(OUT)/base/libc.o $(LIBRARY)
+$(MAYFLY): $(OUT)/monitor/main.o $(LIBRARY)
 	$(call say,LD,$@) $(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS) -o $@
 
 -include $(OBJECTS:.o=.d)

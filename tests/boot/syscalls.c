@@ -34,6 +34,7 @@ static const struct call supervisor_calls[] = {
 	{"set_robust_list", "libc: threads"},
 	{"rseq", "libc: threads"},
 	{"prlimit64", "libc: how large stacks are"},
+	{"readlink", "libc: the program's folder, for libraries that it never looks for"},
 	{"getrandom", "libc: secret of malloc(), for its list of search paths"},
 	{"brk", "libc: the heap for it"},
 	{"brk", "the same"},
