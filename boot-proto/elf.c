@@ -3,7 +3,6 @@
 
 #include <elf.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/le.h"
@@ -279,7 +278,6 @@ int elf_load(const struct boot_image *image, const struct elf *elf, uint64_t ent
 	     const struct mem *mem, uint64_t *ret_end, struct err *err)
 {
 	uint64_t end = 0;
-	char what[32];
 	int ret;
 
 	for (unsigned i = 0; i < elf->n_segments; i++) {
@@ -288,9 +286,9 @@ int elf_load(const struct boot_image *image, const struct elf *elf, uint64_t ent
 		ret = check_segment(elf, i, mem, err);
 		if (ret < 0)
 			return ret;
-		snprintf(what, sizeof(what), "program header %u", segment->index);
 		ret = boot_image_load(image,
-				      (struct boot_span){what, segment->offset, segment->file_len},
+				      (struct boot_span){"program header's p_offset and p_filesz",
+							 segment->offset, segment->file_len},
 				      mem, segment->gpa, err);
 		if (ret < 0)
 			return ret;

@@ -21,8 +21,8 @@ struct cell_spec {
 	enum boot_format format;
 	enum irqchip_kind irqchip;
 	bool acpi;
-	bool dry_run;                     /* say what the image is, and end */
-	char cmdline[LAYOUT_CMDLINE_MAX]; /* the user's words */
+	bool dry_run;        /* say what the image is, and end */
+	const char *cmdline; /* the user's words */
 	struct vm_config vm;
 };
 

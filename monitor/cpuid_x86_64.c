@@ -159,29 +159,29 @@ static void add_extended_topology(struct cpuid *cpuid, uint32_t leaf, unsigned i
 	}
 }
 
-void cpuid_for_vcpu(const struct cpuid_host *host, unsigned index, unsigned n_cpus,
-		    struct cpuid *ret_cpuid)
+const struct cpuid *cpuid_for_vcpu(struct cpuid_host *host, unsigned index, unsigned n_cpus)
 {
-	uint32_t max_leaf = 0;
+	struct cpuid *cpuid = &host->supported;
+	uint32_t n_before = cpuid->n_entries, max_leaf = 0;
 
-	ret_cpuid->n_entries = 0;
-	ret_cpuid->padding = 0;
-	for (uint32_t i = 0; i < host->supported.n_entries; i++) {
-		struct kvm_cpuid_entry2 *entry = &ret_cpuid->entries[ret_cpuid->n_entries];
+	cpuid->n_entries = 0;
+	for (uint32_t i = 0; i < n_before; i++) {
+		struct kvm_cpuid_entry2 *entry = &cpuid->entries[cpuid->n_entries];
 
-		if (is_extended_topology(host->supported.entries[i].function))
+		if (is_extended_topology(cpuid->entries[i].function))
 			continue;
-		*entry = host->supported.entries[i];
+		*entry = cpuid->entries[i];
 		if (entry->function == 0)
 			max_leaf = entry->eax;
 		if (entry->function == 1 && host->tsc_deadline)
 			entry->ecx |= BIT(24);
 		apply_changes(entry);
 		set_topology(entry, index, n_cpus);
-		ret_cpuid->n_entries++;
+		cpuid->n_entries++;
 	}
 	if (max_leaf >= 0xb)
-		add_extended_topology(ret_cpuid, 0xb, index, n_cpus);
+		add_extended_topology(cpuid, 0xb, index, n_cpus);
 	if (max_leaf >= 0x1f)
-		add_extended_topology(ret_cpuid, 0x1f, index, n_cpus);
+		add_extended_topology(cpuid, 0x1f, index, n_cpus);
+	return cpuid;
 }

@@ -28,8 +28,10 @@ struct cpuid_host {
 /* Asks /dev/kvm. Errors: -errno. Any process that may open it. */
 int cpuid_ask_host(int kvm_fd, struct cpuid_host *ret_host);
 
-/* What vCPU `index` of `n_cpus` is shown: cores of one package, one thread each. */
-void cpuid_for_vcpu(const struct cpuid_host *host, unsigned index, unsigned n_cpus,
-		    struct cpuid *ret_cpuid);
+/*
+ * What vCPU `index` of `n_cpus` is shown: cores of one package, one thread each. It is made out of the
+ * host's answer in place, and that of the next vCPU out of this one's.
+ */
+const struct cpuid *cpuid_for_vcpu(struct cpuid_host *host, unsigned index, unsigned n_cpus);
 
 #endif

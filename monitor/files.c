@@ -111,8 +111,8 @@ static bool is_null_device(const struct stat *status)
 }
 
 /*
- * Standard output, without changing the flags of a description that others share: a pipe or a
- * terminal is opened once more, for us alone.
+ * Standard output, without changing the flags of a description that others share. A terminal is
+ * opened once more, for us alone; a pipe could be too, but the way through /proc takes 40 us.
  */
 static void open_stdout(struct files *files)
 {
@@ -124,6 +124,9 @@ static void open_stdout(struct files *files)
 	files->output = STDOUT_FILENO;
 	files->output_kind = OUTLET_FILE;
 	if (S_ISREG(status.st_mode) || is_null_device(&status))
+		return;
+	files->output_kind = OUTLET_NOWAIT;
+	if (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode))
 		return;
 	files->output_kind = OUTLET_POLLED;
 	own = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);

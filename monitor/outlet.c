@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,18 +16,34 @@ static bool is_writable(int fd, int timeout_ms)
 	return poll(&poll_fd, 1, timeout_ms) > 0;
 }
 
+static ssize_t write_once(struct outlet *outlet, const uint8_t *bytes, size_t len)
+{
+	const struct iovec part = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = len};
+	ssize_t n;
+
+	if (outlet->kind == OUTLET_NOWAIT) {
+		n = pwritev2(outlet->fd, &part, 1, -1, RWF_NOWAIT);
+		if (n >= 0 || errno != EOPNOTSUPP)
+			return n;
+		outlet->kind = OUTLET_POLLED;
+	}
+	if (outlet->kind == OUTLET_POLLED) {
+		if (!is_writable(outlet->fd, 0)) {
+			errno = EAGAIN;
+			return -1;
+		}
+		len = len < POLLED_CHUNK ? len : POLLED_CHUNK;
+	}
+	return write(outlet->fd, bytes, len);
+}
+
 /* Writes what goes without waiting; returns how much. A reader that is gone takes all. */
 static size_t write_some(struct outlet *outlet, const uint8_t *bytes, size_t len)
 {
 	ssize_t n;
 
-	if (outlet->kind == OUTLET_POLLED) {
-		if (!is_writable(outlet->fd, 0))
-			return 0;
-		len = len < POLLED_CHUNK ? len : POLLED_CHUNK;
-	}
 	do
-		n = write(outlet->fd, bytes, len);
+		n = write_once(outlet, bytes, len);
 	while (n < 0 && errno == EINTR && outlet->kind != OUTLET_POLLED);
 	if (n >= 0)
 		return (size_t)n;

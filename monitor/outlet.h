@@ -4,8 +4,9 @@
  *
  * Bytes are written at once while the reader keeps up. When it does not they are kept, up to
  * OUTLET_ROOM; what is more is dropped and counted. The descriptor's flags are never changed,
- * because others share them: the supervisor gives a description of our own where it can open one
- * (OUTLET_NONBLOCKING), and elsewhere the outlet asks poll() before small writes (OUTLET_POLLED).
+ * because others share them: pipes and sockets are written with RWF_NOWAIT (OUTLET_NOWAIT), for the
+ * rest the supervisor gives a description of our own where it can open one (OUTLET_NONBLOCKING), and
+ * elsewhere the outlet asks poll() before small writes (OUTLET_POLLED).
  */
 #ifndef MAYFLY_MONITOR_OUTLET_H
 #define MAYFLY_MONITOR_OUTLET_H
@@ -19,6 +20,7 @@
 enum outlet_kind {
 	OUTLET_NONE,        /* there is no descriptor: bytes go nowhere, uncounted */
 	OUTLET_FILE,        /* a regular file or /dev/null: a write does not wait for a reader */
+	OUTLET_NOWAIT,      /* RWF_NOWAIT; POLLED where that is unknown: pipes before Linux 6.4 */
 	OUTLET_NONBLOCKING, /* O_NONBLOCK is set */
 	OUTLET_POLLED,      /* it may be shared: ask first */
 };

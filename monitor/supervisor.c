@@ -6,7 +6,7 @@
  *   RUNNING, ASKED --HUP, QUIT, a second signal, no keyboard, a limit--> STOPPING
  *                                            the cell was told to stop and has 0.5 s
  *   STOPPING --its time is up--> KILLED      SIGKILL
- *   any --the cell's end of the socket closes--> GONE
+ *   any --the cell says its last word, or its end of the socket closes--> GONE
  */
 #include "monitor/supervisor.h"
 
@@ -57,8 +57,8 @@ struct supervisor {
 	size_t n_typed;   /* bytes that wait for the guest */
 	uint8_t typed[UART_INPUT_MAX];
 	struct outcome outcome;
-	bool told; /* the cell has said how it ended: `last` */
-	struct from_cell last;
+	bool told;             /* the cell has said its last word: `last` */
+	struct from_cell last; /* message of the cell's */
 	struct to_cell to;
 };
 
@@ -117,6 +117,7 @@ static struct cell_spec make_spec(const struct supervisor *s, int cell_socket)
 		.irqchip = (enum irqchip_kind)config->irqchip,
 		.acpi = config->acpi,
 		.dry_run = config->dry_run,
+		.cmdline = config->cmdline,
 		.vm = {.memory = config->memory,
 		       .backing = config->hugepages ? MEM_HUGETLB
 				  : config->memfd   ? MEM_MEMFD
@@ -128,7 +129,6 @@ static struct cell_spec make_spec(const struct supervisor *s, int cell_socket)
 		       .counters = s->counters},
 	};
 
-	memcpy(spec.cmdline, config->cmdline, sizeof(spec.cmdline));
 	memcpy(spec.vm.pins, config->pins, sizeof(spec.vm.pins));
 	return spec;
 }
@@ -139,16 +139,18 @@ static int start_cell(struct supervisor *s, struct err *err)
 	struct clone_args args = {.exit_signal = SIGCHLD};
 	struct cell_spec spec;
 	int sockets[2];
+	pid_t pid;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
 		return err_host(err, errno, "socket pair");
 	spec = make_spec(s, sockets[1]);
-	s->cell = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
-	if (s->cell == 0)
+	pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	if (pid == 0)
 		cell_main(&spec);
 	close(sockets[1]);
+	s->cell = pid;
 	s->socket = sockets[0];
-	if (s->cell < 0)
+	if (pid < 0)
 		return err_host(err, errno, "the cell's process");
 	return 0;
 }
@@ -305,45 +307,41 @@ static void handle_input(struct supervisor *s)
 	obey_escape(s, command);
 }
 
-static bool is_in_order(const struct supervisor *s, const struct from_cell *message)
+/* After its last word nothing is read any more. */
+static bool is_in_order(const struct supervisor *s)
 {
-	switch (message->type) {
+	switch (s->last.type) {
 	case FROM_CELL_WISH:
-		return !s->told && s->wish == 0 && message->wish > 0 &&
-		       message->wish <= UART_INPUT_MAX;
-	case FROM_CELL_NO_KEYBOARD:
-		return !s->told;
+		return s->wish == 0 && s->last.wish > 0 && s->last.wish <= UART_INPUT_MAX;
 	case FROM_CELL_RESOLVED:
-		return !s->told && s->config->dry_run;
+		return s->config->dry_run;
+	case FROM_CELL_NO_KEYBOARD:
 	case FROM_CELL_FAILED:
 	case FROM_CELL_ENDED:
-		return !s->told;
+		return true;
 	default:
 		return false;
 	}
 }
 
-static void take_message(struct supervisor *s, const struct from_cell *message)
+static void take_message(struct supervisor *s)
 {
-	if (message->type == FROM_CELL_WISH) {
-		s->wish = message->wish;
+	if (s->last.type == FROM_CELL_WISH) {
+		s->wish = s->last.wish;
 		feed_guest(s);
-	} else if (message->type == FROM_CELL_NO_KEYBOARD) {
+	} else if (s->last.type == FROM_CELL_NO_KEYBOARD) {
 		if (s->state == ASKED)
 			stop_cell(s);
 	} else {
-		/* Its last word: now it has to go. */
+		/* Its last word: whether it goes by itself or is killed is all the same. */
 		s->told = true;
-		s->last = *message;
-		s->state = STOPPING;
-		s->step_at = now_ns() + STOP_PATIENCE;
+		s->state = GONE;
 	}
 }
 
 static void handle_cell(struct supervisor *s)
 {
-	static struct from_cell message;
-	int n = msg_recv(s->socket, &message, sizeof(message), MSG_DONTWAIT);
+	int n = msg_recv(s->socket, &s->last, sizeof(s->last), MSG_DONTWAIT);
 
 	/* A peer that died with mail unread is an error first; what it said comes after that. */
 	if (n == -EAGAIN || n == -ECONNRESET)
@@ -353,10 +351,10 @@ static void handle_cell(struct supervisor *s)
 		return;
 	}
 	if (n < (int)offsetof(struct from_cell, resolved) ||
-	    (size_t)n != from_cell_len(message.type) || !is_in_order(s, &message))
+	    (size_t)n != from_cell_len(s->last.type) || !is_in_order(s))
 		kill_cell(s);
 	else
-		take_message(s, &message);
+		take_message(s);
 }
 
 static bool listens_to_input(const struct supervisor *s)
@@ -398,7 +396,7 @@ static void watch(struct supervisor *s)
 
 static void reap(struct supervisor *s)
 {
-	/* It is on its way, or it lies: a cell that closed its socket has no say any more. */
+	/* It is on its way, or it lies: a cell that said its last word has no say any more. */
 	kill(s->cell, SIGKILL);
 	while (waitpid(s->cell, &s->outcome.wait_status, 0) < 0 && errno == EINTR)
 		;
@@ -487,9 +485,10 @@ static void print_outcome(const struct supervisor *s)
 
 	if (s->config->quiet)
 		return;
-	outcome_describe(outcome, text, sizeof(text));
-	if (s->config->verbose || outcome_is_bad(outcome))
+	if (s->config->verbose || outcome_is_bad(outcome)) {
+		outcome_describe(outcome, text, sizeof(text));
 		fprintf(stderr, "mayfly: %s\n", text);
+	}
 	if (outcome->ended.dropped > 0)
 		fprintf(stderr,
 			"mayfly: %llu bytes of serial output were dropped: nobody read them\n",
@@ -578,7 +577,7 @@ static int set_up(struct supervisor *s, struct timespec started, struct err *err
 
 int supervisor_run(const struct config *config, struct timespec started)
 {
-	static struct supervisor supervisor; /* some 30 KiB of messages: not for a stack */
+	static struct supervisor supervisor; /* some 14 KiB of messages: not for a stack */
 	struct supervisor *s = &supervisor;
 	struct err err = {0};
 	int ret;

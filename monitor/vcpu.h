@@ -68,9 +68,14 @@ enum vcpu_stop {
 MUST_CHECK int vcpu_init(struct vcpu *vcpu, unsigned index, const struct vcpu_env *env,
 			 size_t run_len, struct err *err);
 
-/* Gives it CPUID and MSRs, and the first of them its entry registers. Errors: the host's. */
+/* Gives it CPUID and MSRs. Errors: the host's. */
 MUST_CHECK int vcpu_set_cpuid(struct vcpu *vcpu, const struct cpuid *cpuid, struct err *err);
-MUST_CHECK int vcpu_set_entry(struct vcpu *vcpu, const struct boot_entry *entry, struct err *err);
+
+/*
+ * Gives the first vCPU its entry registers, by way of the shared page: KVM takes them over at the
+ * first KVM_RUN, which saves three system calls. [linux virt/kvm/api.rst 6.74 KVM_CAP_SYNC_REGS]
+ */
+void vcpu_set_entry(struct vcpu *vcpu, const struct boot_entry *entry);
 
 /* Makes the calling thread this vCPU's: kicks reach it from now on. */
 void vcpu_adopt_thread(struct vcpu *vcpu);

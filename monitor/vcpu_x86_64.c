@@ -18,6 +18,11 @@
 #define TYPE_CODE 11 /* execute, read, accessed */
 #define TYPE_DATA 3  /* read, write, accessed */
 #define TYPE_TSS  11 /* busy */
+#define TYPE_LDT  2
+
+/* IA32_APIC_BASE [Intel SDM 3A §11.4.4] */
+#define APIC_BASE_FIRST   0x100 /* this is the bootstrap processor */
+#define APIC_BASE_ENABLED 0x800
 
 /* MSRs that firmware would have set. */
 #define MSR_MISC_ENABLE    0x1a0
@@ -83,21 +88,28 @@ static void set_mode(struct kvm_sregs *sregs, bool long_mode)
 	sregs->efer = EFER_LME | EFER_LMA;
 }
 
-int vcpu_set_entry(struct vcpu *vcpu, const struct boot_entry *entry, struct err *err)
+/* What set_segments() and set_mode() leave alone is as after a reset. */
+static struct kvm_sregs entry_sregs(bool long_mode)
 {
-	bool long_mode = entry->mode == BOOT_LONG_MODE;
-	struct kvm_regs regs = {.rip = entry->rip,
-				.rsp = entry->rsp,
-				.rsi = entry->rsi,
-				.rbx = entry->rbx,
-				.rflags = RFLAGS_FIXED};
-	struct kvm_sregs sregs;
+	struct kvm_sregs sregs = {
+		.ldt = {.type = TYPE_LDT, .limit = 0xffff, .present = 1},
+		.apic_base = MMIO_LAPIC | APIC_BASE_ENABLED | APIC_BASE_FIRST,
+	};
 
-	if (ioctl(vcpu->fd, KVM_GET_SREGS, &sregs) < 0)
-		return err_host(err, errno, "vCPU %u: registers", vcpu->index);
 	set_segments(&sregs, long_mode);
 	set_mode(&sregs, long_mode);
-	if (ioctl(vcpu->fd, KVM_SET_SREGS, &sregs) < 0 || ioctl(vcpu->fd, KVM_SET_REGS, &regs) < 0)
-		return err_host(err, errno, "vCPU %u: registers", vcpu->index);
-	return 0;
+	return sregs;
+}
+
+void vcpu_set_entry(struct vcpu *vcpu, const struct boot_entry *entry)
+{
+	struct kvm_run *run = vcpu->run;
+
+	run->s.regs.sregs = entry_sregs(entry->mode == BOOT_LONG_MODE);
+	run->s.regs.regs = (struct kvm_regs){.rip = entry->rip,
+					     .rsp = entry->rsp,
+					     .rsi = entry->rsi,
+					     .rbx = entry->rbx,
+					     .rflags = RFLAGS_FIXED};
+	run->kvm_dirty_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
 }

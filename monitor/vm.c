@@ -118,17 +118,16 @@ int vm_init(struct vm *vm, int kvm_fd, const struct vm_config *config, struct er
 	return ret;
 }
 
-int vm_set_entry(struct vm *vm, const struct cpuid_host *host, const struct boot_entry *entry,
+int vm_set_entry(struct vm *vm, struct cpuid_host *host, const struct boot_entry *entry,
 		 struct err *err)
 {
-	static struct cpuid cpuid; /* 10 KiB: not for a stack */
 	int ret = 0;
 
-	for (unsigned i = 0; i < vm->config->n_vcpus && ret == 0; i++) {
-		cpuid_for_vcpu(host, i, vm->config->n_vcpus, &cpuid);
-		ret = vcpu_set_cpuid(&vm->vcpus[i], &cpuid, err);
-	}
-	return ret == 0 ? vcpu_set_entry(&vm->vcpus[0], entry, err) : ret;
+	for (unsigned i = 0; i < vm->config->n_vcpus && ret == 0; i++)
+		ret = vcpu_set_cpuid(&vm->vcpus[i], cpuid_for_vcpu(host, i, vm->config->n_vcpus),
+				     err);
+	vcpu_set_entry(&vm->vcpus[0], entry);
+	return ret;
 }
 
 static void pin(const struct vm_config *config, unsigned index)

@@ -38,10 +38,10 @@ struct vm {
 	struct bus pio, mmio;
 	struct irqchip irqchip;
 	struct ending_box ending;
-	struct uart uart;
 	struct i8042 i8042;
 	struct vcpu_env env;
 	struct vcpu vcpus[VM_VCPUS_MAX];
+	struct uart uart; /* the largest comes last */
 };
 
 /*
@@ -51,9 +51,9 @@ struct vm {
  */
 MUST_CHECK int vm_init(struct vm *vm, int kvm_fd, const struct vm_config *config, struct err *err);
 
-/* Gives every vCPU its CPUID, and the first its entry. Errors: the host's. */
-MUST_CHECK int vm_set_entry(struct vm *vm, const struct cpuid_host *host,
-			    const struct boot_entry *entry, struct err *err);
+/* Gives every vCPU its CPUID, made in `host`, and the first its entry. Errors: the host's. */
+MUST_CHECK int vm_set_entry(struct vm *vm, struct cpuid_host *host, const struct boot_entry *entry,
+			    struct err *err);
 
 /* Starts the threads of vCPUs 1 and up; the guest does not run before vm_run(). */
 MUST_CHECK int vm_start(struct vm *vm, struct err *err);

@@ -1,1 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+# Benchmarks: ratios within one interleaved run, printed, never a failing test. Of the release build.
 
+BENCH_OUT := $(BUILD)/bench
+PERF_OUT  := $(BENCH_OUT)/programs
+
+ROUNDS ?= 100
+SEED   ?= $(shell date +%s)
+ONLY   ?= # keys of perf/bench_boot.c; none: all programs
+
+# Floors are as lean as a program gets: static, without hardening.
+FLOOR_FLAGS := $(BASE_FLAGS) $(WARNINGS) -O2 -static
+
+$(PERF_OUT)/linked/noop: perf/noop.c | $(BUILD)/deps-build
+	@mkdir -p $(@D)
+	$(call say,CC,$@) gcc $(FLOOR_FLAGS) $< -o $@
+
+$(PERF_OUT)/linked/floor_boot: perf/floor_boot.c boot-proto/ports_abi.h $(BUILD)/release/monitor/builtin.o
+	@mkdir -p $(@D)
+	$(call say,CC,$@) gcc $(FLOOR_FLAGS) $(filter %.c %.o,$^) -o $@
+
+# Copies are run, as an installed program is one: what the linker wrote lies in the page cache in
+# single pages, which makes every program start 3 to 5 % later.
+$(PERF_OUT)/mayfly: $(BUILD)/release/mayfly
+	@cp $< $@
+
+$(PERF_OUT)/noop $(PERF_OUT)/floor_boot: $(PERF_OUT)/%: $(PERF_OUT)/linked/%
+	@cp $< $@
+
+BENCH_BOOT := $(patsubst %,$(PERF_OUT)/%.o,bench_boot census figures report_boot sample)
+
+$(PERF_OUT)/%.o: perf/%.c tools/flags.mk perf/perf.mk | $(BUILD)/deps-bench
+	@mkdir -p $(@D)
+	$(call say,CC,$<) gcc $(BASE_FLAGS) $(WARNINGS) -O2 -g -MMD -MP -c $< -o $@
+
+$(PERF_OUT)/bench_boot: $(BENCH_BOOT)
+	$(call say,LD,$@) gcc $^ -ljansson -o $@
+
+-include $(BENCH_BOOT:.o=.d)
+
+.PHONY: bench-boot
+bench-boot: $(PERF_OUT)/bench_boot $(PERF_OUT)/noop $(PERF_OUT)/floor_boot $(PERF_OUT)/mayfly guests ## time to the first byte and to the end, beside floor and peers
+	@$(PERF_OUT)/bench_boot $(ROUNDS) $(SEED) $(ONLY)
+	@gnuplot -c perf/boot.gp $(BENCH_OUT)/boot.dat $(BENCH_OUT)/boot.svg
+	@echo "$(BENCH_OUT)/boot.json $(BENCH_OUT)/boot.svg"

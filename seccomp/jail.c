@@ -3,40 +3,31 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-static int compare(const void *a, const void *b)
+/* The least descriptor of the list that is not below `from`, or -1. */
+static int next_kept(const int *keep, unsigned n_keep, int from)
 {
-	return *(const int *)a - *(const int *)b;
-}
-
-/* Closes every descriptor that is not in the ascending list. */
-static int close_others(const int *sorted, unsigned n)
-{
-	unsigned first = 0;
-
-	for (unsigned i = 0; i < n; i++) {
-		if (sorted[i] < 0)
-			continue;
-		if ((unsigned)sorted[i] > first &&
-		    close_range(first, (unsigned)sorted[i] - 1, 0) < 0)
-			return -errno;
-		first = (unsigned)sorted[i] + 1;
-	}
-	return close_range(first, ~0U, 0) < 0 ? -errno : 0;
-}
-
-static int close_inherited(const int *keep, unsigned n_keep)
-{
-	int sorted[16] = {0};
+	int next = -1;
 
 	for (unsigned i = 0; i < n_keep; i++)
-		sorted[i] = keep[i];
-	qsort(sorted, n_keep, sizeof(sorted[0]), compare);
-	return close_others(sorted, n_keep);
+		if (keep[i] >= from && (next < 0 || keep[i] < next))
+			next = keep[i];
+	return next;
+}
+
+/* Closes every descriptor that is not in the list. */
+static int close_others(const int *keep, unsigned n_keep)
+{
+	int from = 0, kept;
+
+	while ((kept = next_kept(keep, n_keep, from)) >= 0) {
+		if (kept > from && close_range((unsigned)from, (unsigned)kept - 1, 0) < 0)
+			return -errno;
+		from = kept + 1;
+	}
+	return close_range((unsigned)from, ~0U, 0) < 0 ? -errno : 0;
 }
 
 static int set_limits(void)
@@ -58,7 +49,7 @@ int jail_enter(const int *keep, unsigned n_keep, pid_t supervisor, struct err *e
 {
 	int ret;
 
-	if ((ret = close_inherited(keep, n_keep)) < 0)
+	if ((ret = close_others(keep, n_keep)) < 0)
 		return err_host(err, -ret, "jail: close_range");
 	if ((ret = die_with(supervisor)) < 0)
 		return err_host(err, -ret, "jail: parent-death signal");

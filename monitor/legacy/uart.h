@@ -30,7 +30,6 @@ struct uart { /* all under `lock` */
 	pthread_mutex_t lock;
 	struct irq_line irq;
 	struct uart_attention attention;
-	struct outlet outlet;
 	struct counters *counters; /* may be NULL */
 	uint8_t ier, lcr, mcr, scratch, divisor_low, divisor_high;
 	bool fifo;           /* the guest switched it on */
@@ -41,6 +40,7 @@ struct uart { /* all under `lock` */
 	unsigned idle_polls; /* reads of LSR since the guest last did something else */
 	uint16_t first, len; /* of the bytes received */
 	uint8_t input[UART_INPUT_MAX];
+	struct outlet outlet; /* its room comes last */
 };
 
 extern const struct bus_ops uart_bus_ops;

@@ -8,7 +8,7 @@
 #include "tests/support/host.h"
 
 static struct cpuid_host host;
-static struct cpuid cpuid;
+static const struct cpuid *cpuid;
 
 static void add(uint32_t leaf, uint32_t index, uint32_t value)
 {
@@ -43,9 +43,9 @@ TestSuite(cpuid, .init = set_up);
 
 static const struct kvm_cpuid_entry2 *find(uint32_t leaf, uint32_t index)
 {
-	for (uint32_t i = 0; i < cpuid.n_entries; i++)
-		if (cpuid.entries[i].function == leaf && cpuid.entries[i].index == index)
-			return &cpuid.entries[i];
+	for (uint32_t i = 0; i < cpuid->n_entries; i++)
+		if (cpuid->entries[i].function == leaf && cpuid->entries[i].index == index)
+			return &cpuid->entries[i];
 	cr_assert_fail("no leaf %x, index %u", leaf, index);
 	return NULL;
 }
@@ -53,16 +53,17 @@ static const struct kvm_cpuid_entry2 *find(uint32_t leaf, uint32_t index)
 Test(cpuid, says_hypervisor_x2apic_and_tsc_deadline)
 {
 	host.supported.entries[1].ecx = 0;
-	cpuid_for_vcpu(&host, 0, 1, &cpuid);
+	cpuid = cpuid_for_vcpu(&host, 0, 1);
 	cr_assert_eq(find(0x1, 0)->ecx, 1u << 31 | 1u << 24 | 1u << 21);
+	host.supported.entries[1].ecx = 0;
 	host.tsc_deadline = false;
-	cpuid_for_vcpu(&host, 0, 1, &cpuid);
+	cpuid = cpuid_for_vcpu(&host, 0, 1);
 	cr_assert_eq(find(0x1, 0)->ecx, 1u << 31 | 1u << 21);
 }
 
 Test(cpuid, hides_what_a_guest_is_not_to_have)
 {
-	cpuid_for_vcpu(&host, 0, 1, &cpuid);
+	cpuid = cpuid_for_vcpu(&host, 0, 1);
 	cr_assert_eq(find(0x1, 0)->ecx & (1u << 5 | 1u << 6), 0u, "VMX, SMX");
 	cr_assert_eq(find(0x80000001, 0)->ecx & 1u << 2, 0u, "SVM");
 	cr_assert_eq(find(0x1, 0)->ecx & 1u << 3, 0u, "MONITOR");
@@ -74,7 +75,7 @@ Test(cpuid, hides_what_a_guest_is_not_to_have)
 
 Test(cpuid, numbers_cores_of_one_package)
 {
-	cpuid_for_vcpu(&host, 5, 6, &cpuid);
+	cpuid = cpuid_for_vcpu(&host, 5, 6);
 	cr_assert_eq(find(0x1, 0)->ebx >> 24, 5u);
 	cr_assert_eq(find(0x1, 0)->ebx >> 16 & 0xff, 6u);
 	cr_assert_eq(find(0x1, 0)->edx >> 28 & 1, 1u);
@@ -87,9 +88,22 @@ Test(cpuid, numbers_cores_of_one_package)
 	cr_assert_eq(find(0x8000001e, 0)->ebx, 5u);
 }
 
+Test(cpuid, of_one_vcpu_is_made_out_of_that_of_another)
+{
+	static struct cpuid_host fresh;
+	const struct cpuid *anew;
+
+	fresh = host;
+	anew = cpuid_for_vcpu(&fresh, 5, 6);
+	for (unsigned i = 0; i < 6; i++)
+		cpuid = cpuid_for_vcpu(&host, i, 6);
+	cr_assert_eq(cpuid->n_entries, anew->n_entries);
+	cr_assert_arr_eq(cpuid->entries, anew->entries, anew->n_entries * sizeof(anew->entries[0]));
+}
+
 Test(cpuid, builds_the_topology_leaves_anew)
 {
-	cpuid_for_vcpu(&host, 5, 6, &cpuid);
+	cpuid = cpuid_for_vcpu(&host, 5, 6);
 	for (uint32_t leaf = 0xb; leaf <= 0x1f; leaf += 0x1f - 0xb) {
 		cr_assert_eq(find(leaf, 0)->ebx, 1u);
 		cr_assert_eq(find(leaf, 0)->ecx, 0x100u);
@@ -104,14 +118,14 @@ Test(cpuid, builds_the_topology_leaves_anew)
 Test(cpuid, has_no_topology_leaf_where_the_host_ends_before)
 {
 	host.supported.entries[0].eax = 0xa;
-	cpuid_for_vcpu(&host, 0, 2, &cpuid);
-	for (uint32_t i = 0; i < cpuid.n_entries; i++)
-		cr_assert_neq(cpuid.entries[i].function, 0xbu);
+	cpuid = cpuid_for_vcpu(&host, 0, 2);
+	for (uint32_t i = 0; i < cpuid->n_entries; i++)
+		cr_assert_neq(cpuid->entries[i].function, 0xbu);
 }
 
 Test(cpuid, one_cpu_is_no_multiprocessor)
 {
-	cpuid_for_vcpu(&host, 0, 1, &cpuid);
+	cpuid = cpuid_for_vcpu(&host, 0, 1);
 	cr_assert_eq(find(0x1, 0)->edx >> 28 & 1, 0u);
 	cr_assert_eq(find(0x80000001, 0)->ecx >> 1 & 1, 0u);
 	cr_assert_eq(find(0xb, 1)->eax, 0u);
@@ -121,8 +135,8 @@ Test(cpuid, a_full_table_does_not_overflow)
 {
 	while (host.supported.n_entries < CPUID_ENTRIES_MAX)
 		add(0x20000000, host.supported.n_entries, 0);
-	cpuid_for_vcpu(&host, 0, 4, &cpuid);
-	cr_assert_leq(cpuid.n_entries, (uint32_t)CPUID_ENTRIES_MAX);
+	cpuid = cpuid_for_vcpu(&host, 0, 4);
+	cr_assert_leq(cpuid->n_entries, (uint32_t)CPUID_ENTRIES_MAX);
 }
 
 Test(cpuid, asks_the_host)

@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -45,6 +46,33 @@ Test(outlet, a_shared_pipe_keeps_its_flags_and_never_blocks_us)
 	cr_assert_gt(outlet.dropped, 0u);
 	cr_assert_not(outlet_drain(&outlet));
 	cr_assert_eq(fcntl(ends[1], F_GETFL) & O_NONBLOCK, 0);
+}
+
+Test(outlet, a_pipe_takes_what_it_can_at_once)
+{
+	int ends[2];
+	static uint8_t much[2 * OUTLET_ROOM];
+
+	cr_assert_eq(pipe(ends), 0);
+	outlet.fd = ends[1];
+	outlet.kind = OUTLET_NOWAIT;
+	outlet_put(&outlet, much, sizeof(much));
+	cr_assert_eq(outlet.len + outlet.dropped, sizeof(much) - OUTLET_ROOM);
+	cr_assert_eq(fcntl(ends[1], F_GETFL) & O_NONBLOCK, 0);
+}
+
+Test(outlet, what_knows_no_nowait_is_asked_first)
+{
+	int fd = posix_openpt(O_RDWR | O_NOCTTY);
+
+	cr_assert_geq(fd, 0);
+	outlet.fd = fd;
+	outlet.kind = OUTLET_NOWAIT;
+	put("x");
+	cr_assert_eq(outlet.kind, OUTLET_POLLED);
+	cr_assert_eq(outlet.len, 0u);
+	cr_assert_eq(outlet.dropped, 0u);
+	cr_assert_not(outlet.broken);
 }
 
 Test(outlet, a_socket_is_written_as_it_takes)
