@@ -57,6 +57,8 @@ Test(outlet, a_pipe_takes_what_it_can_at_once)
 	outlet.fd = ends[1];
 	outlet.kind = OUTLET_NOWAIT;
 	outlet_put(&outlet, much, sizeof(much));
+	if (outlet.kind == OUTLET_POLLED)
+		cr_skip_test("pipes of this kernel do not know RWF_NOWAIT");
 	cr_assert_eq(outlet.len + outlet.dropped, sizeof(much) - OUTLET_ROOM);
 	cr_assert_eq(fcntl(ends[1], F_GETFL) & O_NONBLOCK, 0);
 }
