@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * crash.h - what a dead vCPU leaves behind: registers, the bytes at its instruction pointer, and how
- * its addresses translate. Collected by the cell, told in words by the supervisor.
+ * its addresses translate. Collected by the cell, told in words by the supervisor, which believes none
+ * of it: hence uint8_t where a stranger's bool might be neither true nor false.
  */
 #ifndef MAYFLY_MONITOR_CRASH_H
 #define MAYFLY_MONITOR_CRASH_H
@@ -20,8 +21,8 @@ struct crash_walk {
 	uint64_t gva;
 	uint32_t depth;    /* levels of this paging mode; 0: paging is off */
 	uint32_t n_levels; /* of these, looked at */
-	bool mapped;       /* `gpa` is valid */
-	bool has_hva;      /* `hva` is valid: there is RAM */
+	uint8_t mapped;    /* `gpa` is valid */
+	uint8_t has_hva;   /* `hva` is valid: there is RAM */
 	uint64_t gpa;
 	uint64_t hva;
 	struct {
@@ -31,9 +32,9 @@ struct crash_walk {
 };
 
 struct crash {
-	bool has_registers; /* else nothing below could be read */
-	bool was_reset;     /* they are those of a reset, not the guest's */
-	uint32_t n_bytes;   /* of code at rip */
+	uint8_t has_registers; /* else nothing below could be read */
+	uint8_t was_reset;     /* they are those of a reset, not the guest's */
+	uint32_t n_bytes;      /* of code at rip */
 	uint8_t bytes[CRASH_BYTES];
 	struct kvm_regs regs;
 	struct kvm_sregs sregs;

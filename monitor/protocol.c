@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "monitor/protocol.h"
 
+static void clean(char *text, size_t size)
+{
+	text[size - 1] = '\0';
+	err_clean(text);
+}
+
 size_t to_cell_len(const struct to_cell *message)
 {
 	size_t head = offsetof(struct to_cell, host);
@@ -35,5 +41,30 @@ size_t from_cell_len(uint32_t type)
 		return head + sizeof(struct ended);
 	default:
 		return 0;
+	}
+}
+
+static bool judge_resolved(struct resolved *resolved)
+{
+	clean(resolved->cmdline, sizeof(resolved->cmdline));
+	return resolved->format < BOOT_FORMAT_COUNT && resolved->irqchip < IRQCHIP_KIND_COUNT;
+}
+
+bool from_cell_judge(struct from_cell *message, size_t len, bool dry_run, unsigned wish)
+{
+	if (len < offsetof(struct from_cell, resolved) || len != from_cell_len(message->type))
+		return false;
+	switch (message->type) {
+	case FROM_CELL_WISH:
+		return wish == 0 && message->wish > 0 && message->wish <= UART_INPUT_MAX;
+	case FROM_CELL_RESOLVED:
+		return dry_run && judge_resolved(&message->resolved);
+	case FROM_CELL_FAILED:
+		clean(message->failed.text, sizeof(message->failed.text));
+		return true;
+	case FROM_CELL_NO_KEYBOARD:
+	case FROM_CELL_ENDED:
+	default: /* those without a length are gone */
+		return true;
 	}
 }

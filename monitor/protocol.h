@@ -13,8 +13,9 @@
  *     <- ENDED                              the end
  *
  * After a -> message the supervisor sends CONTROL_SIGNAL, because a cell with one thread sits in
- * KVM_RUN. The supervisor takes every message for hostile: numbers are looked up in its own tables,
- * text is cut to printable ASCII, and what comes out of order ends the cell.
+ * KVM_RUN. The supervisor takes every message for hostile: from_cell_judge() sees each first, numbers
+ * are looked up in its own tables, and what comes out of order ends the cell. What is true or false
+ * is a uint8_t here, because a stranger's bool may be neither.
  */
 #ifndef MAYFLY_MONITOR_PROTOCOL_H
 #define MAYFLY_MONITOR_PROTOCOL_H
@@ -56,7 +57,7 @@ enum from_cell_type {
 struct resolved {
 	uint32_t format;  /* enum boot_format */
 	uint32_t irqchip; /* enum irqchip_kind */
-	bool linux_kernel;
+	uint8_t linux_kernel;
 	char cmdline[LAYOUT_CMDLINE_MAX];
 };
 
@@ -82,5 +83,12 @@ struct from_cell {
 /* The length of a message of this type, or 0 where there is no such type. */
 size_t to_cell_len(const struct to_cell *message);
 size_t from_cell_len(uint32_t type);
+
+/*
+ * Are the `len` bytes at `message` a whole message that a cell may send now? `wish` is how many bytes
+ * of input the guest waits for already. Where they are, the texts in them are printable ASCII and
+ * end within their field, and numbers that have no name are left in `ended` alone.
+ */
+bool from_cell_judge(struct from_cell *message, size_t len, bool dry_run, unsigned wish);
 
 #endif

@@ -307,23 +307,6 @@ static void handle_input(struct supervisor *s)
 	obey_escape(s, command);
 }
 
-/* After its last word nothing is read any more. */
-static bool is_in_order(const struct supervisor *s)
-{
-	switch (s->last.type) {
-	case FROM_CELL_WISH:
-		return s->wish == 0 && s->last.wish > 0 && s->last.wish <= UART_INPUT_MAX;
-	case FROM_CELL_RESOLVED:
-		return s->config->dry_run;
-	case FROM_CELL_NO_KEYBOARD:
-	case FROM_CELL_FAILED:
-	case FROM_CELL_ENDED:
-		return true;
-	default:
-		return false;
-	}
-}
-
 static void take_message(struct supervisor *s)
 {
 	if (s->last.type == FROM_CELL_WISH) {
@@ -339,6 +322,7 @@ static void take_message(struct supervisor *s)
 	}
 }
 
+/* After its last word nothing is read any more. */
 static void handle_cell(struct supervisor *s)
 {
 	int n = msg_recv(s->socket, &s->last, sizeof(s->last), MSG_DONTWAIT);
@@ -350,11 +334,10 @@ static void handle_cell(struct supervisor *s)
 		s->state = GONE;
 		return;
 	}
-	if (n < (int)offsetof(struct from_cell, resolved) ||
-	    (size_t)n != from_cell_len(s->last.type) || !is_in_order(s))
-		kill_cell(s);
-	else
+	if (n > 0 && from_cell_judge(&s->last, (size_t)n, s->config->dry_run, s->wish))
 		take_message(s);
+	else
+		kill_cell(s);
 }
 
 static bool listens_to_input(const struct supervisor *s)
@@ -498,18 +481,16 @@ static void print_outcome(const struct supervisor *s)
 		crash_print(stderr, &outcome->ended.crash, (enum end_reason)outcome->ended.reason);
 }
 
-/* The cell knows no path and may lie: the name of the file is ours, its text is cleaned. */
-static int print_failure(struct supervisor *s)
+/* The cell knows no path and may lie: the name of the file is ours. */
+static int print_failure(const struct supervisor *s)
 {
 	const struct config *config = s->config;
-	struct err *failed = &s->last.failed;
+	const struct err *failed = &s->last.failed;
 
-	failed->text[sizeof(failed->text) - 1] = '\0';
-	err_clean(failed->text);
 	if (failed->subject == ERR_SUBJECT_IMAGE)
 		fprintf(stderr, "mayfly: image \"%s\": %s\n",
 			config->image != NULL ? config->image : "(built-in)", failed->text);
-	else if (failed->subject == ERR_SUBJECT_INITRD)
+	else if (failed->subject == ERR_SUBJECT_INITRD && config->initrd != NULL)
 		fprintf(stderr, "mayfly: initrd \"%s\": %s\n", config->initrd, failed->text);
 	else
 		fprintf(stderr, "mayfly: %s\n", failed->text);
@@ -517,20 +498,15 @@ static int print_failure(struct supervisor *s)
 }
 
 /* --dry-run: the configuration with what the image made of it, on standard output. */
-static int print_resolved(struct supervisor *s)
+static int print_resolved(const struct supervisor *s)
 {
-	struct resolved *resolved = &s->last.resolved;
+	const struct resolved *resolved = &s->last.resolved;
 	json_t *root = config_json_write(s->config);
 
-	resolved->cmdline[sizeof(resolved->cmdline) - 1] = '\0';
-	err_clean(resolved->cmdline);
 	json_object_set_new(
 		root, "resolved",
-		json_pack("{s:s, s:b, s:s, s:s}", "format",
-			  format_names[resolved->format < BOOT_FORMAT_COUNT ? resolved->format : 0],
-			  "linux", resolved->linux_kernel, "irqchip",
-			  irqchip_names[resolved->irqchip < IRQCHIP_KIND_COUNT ? resolved->irqchip
-									       : 0],
+		json_pack("{s:s, s:b, s:s, s:s}", "format", format_names[resolved->format], "linux",
+			  resolved->linux_kernel, "irqchip", irqchip_names[resolved->irqchip],
 			  "cmdline", resolved->cmdline));
 	json_dumpf(root, stdout, JSON_INDENT(2));
 	putchar('\n');
