@@ -51,12 +51,21 @@ static const struct option_def *find_field(const char *field)
 	return NULL;
 }
 
+/* Kinds that keep the text, or would take any. */
+static bool wants_string(const struct option_def *option)
+{
+	return option->kind == OPTION_PATH || option->kind == OPTION_WORDS ||
+	       option->kind == OPTION_SERIAL;
+}
+
 /* The value as the command line would have it; numbers go to `text`. NULL: of no such type. */
 static const char *to_text(const struct option_def *option, const json_t *value, char *text,
 			   size_t size)
 {
 	if (json_is_string(value))
 		return json_string_value(value);
+	if (wants_string(option))
+		return NULL;
 	if (json_is_boolean(value))
 		return json_is_true(value) ? "on" : "off";
 	if (!json_is_integer(value))
@@ -131,18 +140,21 @@ int config_json_read(const char *text, size_t len, struct config *config, json_t
 {
 	json_error_t parse_error;
 	json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &parse_error);
+	struct config read = *config;
 	int ret;
 
 	if (root == NULL)
 		return err_input(err, "line %d, column %d: %s", parse_error.line,
 				 parse_error.column, parse_error.text);
-	ret = json_is_object(root) ? read_root(root, config, err)
+	ret = json_is_object(root) ? read_root(root, &read, err)
 				   : err_input(err, "the file is no JSON object");
-	if (ret < 0)
+	if (ret < 0) {
 		json_decref(root);
-	else
-		*ret_root = root;
-	return ret;
+		return ret;
+	}
+	*config = read;
+	*ret_root = root;
+	return 0;
 }
 
 json_t *config_json_write(const struct config *config)

@@ -15,7 +15,8 @@
 
 /*
  * Reads `text` into `config`. Strings of `config` point into `ret_root`, which the caller keeps as
- * long as `config`. Errors: -EINVAL with line and column, or the field and its value.
+ * long as `config`. Errors: -EINVAL with line and column, or the field and its value; then `config`
+ * is as it was.
  */
 MUST_CHECK int config_json_read(const char *text, size_t len, struct config *config,
 				json_t **ret_root, struct err *err);

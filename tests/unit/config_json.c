@@ -91,6 +91,12 @@ Test(config_json, refuses_with_field_and_value)
 		 "field \"machine-config.vcpu_count\": \"33\" is no number from 1 to 32"},
 		{"{\"machine-config\": {\"vcpu_count\": 1.5}}",
 		 "field \"machine-config.vcpu_count\" has a value of the wrong type"},
+		{"{\"boot-source\": {\"kernel_image_path\": 5}}",
+		 "field \"boot-source.kernel_image_path\" has a value of the wrong type"},
+		{"{\"boot-source\": {\"boot_args\": true}}",
+		 "field \"boot-source.boot_args\" has a value of the wrong type"},
+		{"{\"mayfly\": {\"serial\": false}}",
+		 "field \"mayfly.serial\" has a value of the wrong type"},
 		{"{\"machine-config\": {\"mem_size_mib\": -1}}",
 		 "field \"machine-config.mem_size_mib\": \"-1M\" is no size (a number with K, M, G "
 		 "or T)"},
@@ -109,6 +115,14 @@ Test(config_json, refuses_with_field_and_value)
 		cr_assert_str_eq(err.text, bad[i].message);
 		cr_assert_eq(err.status, EXIT_STATUS_USAGE);
 	}
+}
+
+/* Its strings would point into what was freed. */
+Test(config_json, leaves_the_configuration_when_it_refuses)
+{
+	cr_assert_lt(read_text("{\"boot-source\": {\"kernel_image_path\": \"k\"}, \"a\": 1}"), 0);
+	cr_assert_null(config.image);
+	cr_assert_null(root);
 }
 
 Test(config_json, what_is_written_can_be_read_again)
