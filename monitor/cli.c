@@ -243,24 +243,35 @@ static int parse_doctor(int argc, char **argv, struct cli *cli, struct err *err)
 	return 0;
 }
 
-int cli_parse(int argc, char **argv, struct cli *ret_cli, struct err *err)
+static int parse(int argc, char **argv, struct cli *cli, struct err *err)
 {
-	*ret_cli = (struct cli){.command = CLI_HELP, .help_for = CLI_HELP};
 	if (argc < 2)
 		return err_input(err, "a command is missing: run or doctor (see --help)");
 	if (is_help(argv[1]))
 		return 0;
 	if (strcmp(argv[1], "--version") == 0) {
-		ret_cli->command = CLI_VERSION;
+		cli->command = CLI_VERSION;
 		return 0;
 	}
 	if (strcmp(argv[1], "run") == 0) {
-		ret_cli->command = CLI_RUN;
-		return parse_run(argc - 1, argv + 1, ret_cli, err);
+		cli->command = CLI_RUN;
+		return parse_run(argc - 1, argv + 1, cli, err);
 	}
 	if (strcmp(argv[1], "doctor") == 0) {
-		ret_cli->command = CLI_DOCTOR;
-		return parse_doctor(argc - 1, argv + 1, ret_cli, err);
+		cli->command = CLI_DOCTOR;
+		return parse_doctor(argc - 1, argv + 1, cli, err);
 	}
 	return err_input(err, "%.100s: there is no such command (see --help)", argv[1]);
+}
+
+int cli_parse(int argc, char **argv, struct cli *ret_cli, struct err *err)
+{
+	struct cli cli = {.command = CLI_HELP, .help_for = CLI_HELP};
+	int ret = parse(argc, argv, &cli, err);
+
+	if (ret < 0)
+		json_decref(cli.config_tree);
+	else
+		*ret_cli = cli;
+	return ret;
 }
