@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/counters.h"
+
+#include <criterion/criterion.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct counters *counters;
+
+static void set_up(void)
+{
+	counters = counters_new(COUNTERS_VCPUS_MAX);
+	cr_assert(counters != NULL);
+}
+
+TestSuite(counters, .init = set_up);
+
+static uint64_t count_of(const struct vcpu_counters *vcpu, const struct exit_key *key)
+{
+	uint64_t count = 0;
+
+	for (unsigned i = 0; i < COUNTERS_ROWS; i++)
+		if (vcpu->rows[i].count != 0 && vcpu->rows[i].key.reason == key->reason &&
+		    vcpu->rows[i].key.device == key->device && vcpu->rows[i].key.reg == key->reg &&
+		    vcpu->rows[i].key.address == key->address && vcpu->rows[i].key.rip == key->rip)
+			count += vcpu->rows[i].count;
+	return count;
+}
+
+Test(counters, keep_exits_apart_by_every_part_of_their_key)
+{
+	static const struct exit_key keys[] = {
+		{.reason = 1, .device = 1, .reg = 1, .address = 1, .rip = 1},
+		{.reason = 2, .device = 1, .reg = 1, .address = 1, .rip = 1},
+		{.reason = 1, .device = 2, .reg = 1, .address = 1, .rip = 1},
+		{.reason = 1, .device = 1, .reg = 2, .address = 1, .rip = 1},
+		{.reason = 1, .device = 1, .reg = 1, .address = 2, .rip = 1},
+		{.reason = 1, .device = 1, .reg = 1, .address = 1, .rip = 2},
+		/* the same hash as the first, whose parts are mixed by exclusive or */
+		{.reason = 1, .device = 1, .reg = 1, .address = 5, .rip = 5},
+	};
+	const unsigned n_keys = sizeof(keys) / sizeof(keys[0]);
+	struct vcpu_counters *vcpu = &counters->vcpus[0];
+
+	for (unsigned i = 0; i < n_keys; i++)
+		for (unsigned times = 0; times <= i; times++)
+			counters_count(vcpu, &keys[i]);
+	for (unsigned i = 0; i < n_keys; i++)
+		cr_assert_eq(count_of(vcpu, &keys[i]), i + 1, "key %u", i);
+	cr_assert_eq(vcpu->n_exits, n_keys * (n_keys + 1) / 2);
+	cr_assert_eq(vcpu->n_lost, 0u);
+}
+
+Test(counters, a_full_table_loses_no_count)
+{
+	struct vcpu_counters *vcpu = &counters->vcpus[COUNTERS_VCPUS_MAX - 1];
+	uint64_t in_rows = 0;
+
+	for (uint64_t rip = 0; rip < 4 * COUNTERS_ROWS; rip++)
+		counters_count(vcpu, &(struct exit_key){.reason = EXIT_PIO_READ, .rip = rip});
+	for (unsigned i = 0; i < COUNTERS_ROWS; i++)
+		in_rows += vcpu->rows[i].count;
+	cr_assert_geq(in_rows, COUNTERS_ROWS / 2u);
+	cr_assert_eq(in_rows + vcpu->n_lost, 4u * COUNTERS_ROWS);
+	cr_assert_eq(vcpu->n_exits, 4u * COUNTERS_ROWS);
+}
+
+Test(counters, a_phase_ends_once)
+{
+	uint64_t first;
+
+	counters_start(counters, (struct timespec){.tv_sec = 3, .tv_nsec = 7});
+	cr_assert_eq(counters->phases[PHASE_START], 3000000007u);
+	cr_assert_eq(counters->phases[PHASE_VM], 0u);
+	counters_stamp(counters, PHASE_VM);
+	first = counters->phases[PHASE_VM];
+	cr_assert_gt(first, 0u);
+	usleep(10);
+	counters_stamp(counters, PHASE_VM);
+	cr_assert_eq(counters->phases[PHASE_VM], first);
+	counters_stamp(NULL, PHASE_VM);
+}
+
+Test(counters, a_parent_sees_what_its_child_counted)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		counters_count(&counters->vcpus[3], &(struct exit_key){.reason = EXIT_SIGNAL});
+		_exit(0);
+	}
+	cr_assert_eq(waitpid(child, NULL, 0), child);
+	cr_assert_eq(counters->vcpus[3].n_exits, 1u);
+}
