@@ -14,7 +14,8 @@
 static int map_anonymous(struct mem *mem)
 {
 	/* Room to start on a 2 MiB boundary, so that the kernel can use transparent huge pages. */
-	mem->mapping_len = mem->len + HUGE_PAGE;
+	if (__builtin_add_overflow(mem->len, HUGE_PAGE, &mem->mapping_len))
+		return -ENOMEM;
 	mem->mapping = mmap(NULL, mem->mapping_len, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (mem->mapping == MAP_FAILED)
@@ -72,28 +73,34 @@ static void place(struct mem *mem, const struct mem_region *regions, unsigned n_
 	}
 }
 
+static int refuse(struct mem *mem, enum mem_backing backing, int error, struct err *err)
+{
+	uint64_t len = mem->len;
+
+	mem_done(mem);
+	if (backing == MEM_HUGETLB)
+		return err_host(err, error,
+				"--hugepages: %" PRIu64 " pages of 2 MiB (see vm.nr_hugepages)",
+				len / HUGE_PAGE);
+	return err_host(err, error, "--memory: %" PRIu64 " bytes", len);
+}
+
 int mem_init(struct mem *mem, const struct mem_region *regions, unsigned n_regions,
 	     enum mem_backing backing, struct err *err)
 {
-	uint64_t len;
 	int ret;
 
 	place(mem, regions, n_regions);
-	if (backing == MEM_HUGETLB && mem->len % HUGE_PAGE != 0)
-		return err_input(err,
-				 "--memory: %" PRIu64 " bytes are no multiple of 2 MiB, "
-				 "which --hugepages needs",
-				 mem->len);
+	if (backing == MEM_HUGETLB && mem->len % HUGE_PAGE != 0) {
+		ret = err_input(err,
+				"--memory: %" PRIu64 " bytes are no multiple of 2 MiB, "
+				"which --hugepages needs",
+				mem->len);
+		mem_done(mem);
+		return ret;
+	}
 	ret = map(mem, backing);
-	if (ret == 0)
-		return 0;
-	len = mem->len;
-	mem_done(mem);
-	if (backing == MEM_HUGETLB)
-		return err_host(err, -ret,
-				"--hugepages: %" PRIu64 " pages of 2 MiB (see vm.nr_hugepages)",
-				len / HUGE_PAGE);
-	return err_host(err, -ret, "--memory: %" PRIu64 " bytes", len);
+	return ret == 0 ? 0 : refuse(mem, backing, -ret, err);
 }
 
 void mem_done(struct mem *mem)
