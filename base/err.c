@@ -6,6 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Words of a user's or of a file's may be in it, and it goes to a terminal. UTF-8 stays. */
+static void blank_controls(char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((*text >= 0 && *text < ' ') || *text == 0x7f)
+			*text = '?';
+}
+
 int err_set_input(struct err *err, const char *format, ...)
 {
 	va_list args;
@@ -14,6 +22,7 @@ int err_set_input(struct err *err, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(err->text, sizeof(err->text), format, args);
 	va_end(args);
+	blank_controls(err->text);
 	return -EINVAL;
 }
 
@@ -26,6 +35,7 @@ int err_set_host(struct err *err, int error, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(err->text, sizeof(err->text), format, args);
 	va_end(args);
+	blank_controls(err->text);
 	used = strlen(err->text);
 	snprintf(err->text + used, sizeof(err->text) - used, ": %s", strerror(error));
 	return -error;

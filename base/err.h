@@ -33,7 +33,8 @@ struct err {
 /*
  * err_input(err, format, ...) says that the user's input is wrong and is -EINVAL;
  * err_host(err, error, format, ...) says that the host refused - the text, ": " and
- * strerror(error) - and is -error. Both are for `return err_input(err, ...)`.
+ * strerror(error) - and is -error. Both are for `return err_input(err, ...)`. Control characters in
+ * the text become '?'.
  */
 #define err_input(...) err_negative(err_set_input(__VA_ARGS__))
 #define err_host(...)  err_negative(err_set_host(__VA_ARGS__))

@@ -52,3 +52,12 @@ Test(err, a_hostile_text_becomes_printable)
 		cr_assert_eq(text[i], i + 1 >= ' ' && i + 1 <= '~' ? i + 1 : '?', "byte %d", i + 1);
 	cr_assert_eq(text[255], '\0');
 }
+
+/* A name from the user's file may hold an escape sequence. */
+Test(err, no_text_has_control_characters)
+{
+	cr_assert_lt(err_input(&err, "field \"%s\"", "\033[2J\n\x7f \xc3\xa4"), 0);
+	cr_assert_str_eq(err.text, "field \"?[2J?? \xc3\xa4\"");
+	cr_assert_lt(err_host(&err, ENOENT, "config \"%s\"", "\033\xc3\xa4"), 0);
+	cr_assert_str_eq(err.text, "config \"?\xc3\xa4\": No such file or directory");
+}
