@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "boot-proto/boot.h"
 
+#include <inttypes.h>
+
 #include "boot-proto/acpi.h"
 #include "boot-proto/elf.h"
+#include "boot-proto/entry_x86_64.h"
 #include "boot-proto/mp_table.h"
 #include "boot-proto/protocols.h"
 
@@ -62,17 +65,34 @@ static int load_image(const struct boot_request *request, const struct mem *mem,
 	}
 }
 
+/* What the mode of the entry can address: beyond that the first instruction is not reached. */
+static int check_reach(const struct boot_entry *entry, struct err *err)
+{
+	uint64_t end = entry->mode == BOOT_LONG_MODE ? ENTRY_MAPPED : GIB(4);
+
+	if (entry->rip < end)
+		return 0;
+	return err_input(err,
+			 "entry 0x%" PRIx64 " is not below 0x%" PRIx64
+			 ", where the boot protocol's mapping ends",
+			 entry->rip, end);
+}
+
 int boot_load(const struct boot_request *request, const struct mem *mem,
 	      struct boot_entry *ret_entry, struct err *err)
 {
+	struct boot_entry entry;
 	int ret;
 
 	err->subject = ERR_SUBJECT_IMAGE;
-	ret = load_image(request, mem, ret_entry, err);
-	if (ret < 0)
+	if ((ret = load_image(request, mem, &entry, err)) < 0 ||
+	    (ret = check_reach(&entry, err)) < 0)
 		return ret;
 	err->subject = ERR_SUBJECT_NONE;
 	if ((ret = mp_table_write(&request->machine, mem, err)) < 0)
 		return ret;
-	return request->machine.acpi ? acpi_write(&request->machine, mem, err) : 0;
+	if (request->machine.acpi && (ret = acpi_write(&request->machine, mem, err)) < 0)
+		return ret;
+	*ret_entry = entry;
+	return 0;
 }

@@ -45,16 +45,18 @@ int cmdline_compose(const char *user, bool linux_kernel, bool serial, char *ret_
 	static const struct {
 		const char *key, *value;
 	} words[] = {{"console", "ttyS0"}, {"reboot", "k"}, {"panic", "1"}, {"pci", "off"}};
+	char added[64] = "";
 	size_t len = 0;
 
 	for (size_t i = 0; linux_kernel && i < ARRAY_LEN(words); i++)
 		if (!cmdline_has(user, words[i].key) && (i != 0 || serial))
-			len += (size_t)snprintf(ret_cmdline + len, LAYOUT_CMDLINE_MAX - len,
-						"%s=%s ", words[i].key, words[i].value);
+			len += (size_t)snprintf(added + len, sizeof(added) - len, "%s=%s ",
+						words[i].key, words[i].value);
 	if (strlen(user) >= LAYOUT_CMDLINE_MAX - len)
 		return err_input(err,
 				 "command line: %zu bytes are more than the %zu there is room for",
 				 strlen(user), (size_t)LAYOUT_CMDLINE_MAX - 1 - len);
+	memcpy(ret_cmdline, added, len);
 	memcpy(ret_cmdline + len, user, strlen(user) + 1);
 	if (*user == '\0' && len > 0)
 		ret_cmdline[len - 1] = '\0';

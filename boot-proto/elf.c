@@ -214,13 +214,13 @@ static int read_file_header(const struct boot_image *image, bool *ret_is_64,
 int elf_read(const struct boot_image *image, struct elf *ret_elf, struct err *err)
 {
 	struct file_header header;
+	struct elf elf = {0};
 	int ret;
 
-	*ret_elf = (struct elf){0};
-	ret = read_file_header(image, &ret_elf->is_64, &header, err);
+	ret = read_file_header(image, &elf.is_64, &header, err);
 	if (ret < 0)
 		return ret;
-	if (header.entry_len != (ret_elf->is_64 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr)))
+	if (header.entry_len != (elf.is_64 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr)))
 		return err_input(err, "ELF header: e_phentsize %u is not that of its class",
 				 header.entry_len);
 	if (header.count == 0 || header.count > ELF_SEGMENTS_MAX)
@@ -229,8 +229,11 @@ int elf_read(const struct boot_image *image, struct elf *ret_elf, struct err *er
 	if (header.table > image->len)
 		return err_input(err, "ELF header: e_phoff %" PRIu64 " is past the file's end",
 				 header.table);
-	ret_elf->entry = header.entry;
-	return read_program_headers(image, header.table, header.count, ret_elf, err);
+	elf.entry = header.entry;
+	ret = read_program_headers(image, header.table, header.count, &elf, err);
+	if (ret == 0)
+		*ret_elf = elf;
+	return ret;
 }
 
 /* Does the segment overlap one before it? Then its p_paddr is at fault. */

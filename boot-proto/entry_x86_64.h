@@ -16,7 +16,10 @@ enum { ENTRY_SELECTOR_TSS = 0x08, ENTRY_SELECTOR_CODE = 0x10, ENTRY_SELECTOR_DAT
 #define ENTRY_GDT_LEN 32
 #define ENTRY_IDT_LEN 8
 
-/* Writes descriptors, and for long mode page tables that map the first 1 GiB one to one. */
+/* The end of what the page tables map. */
+#define ENTRY_MAPPED GIB(1)
+
+/* Writes descriptors, and for long mode page tables that map the first ENTRY_MAPPED one to one. */
 MUST_CHECK int entry_write(const struct mem *mem, enum boot_mode mode, struct err *err);
 
 #endif

@@ -10,9 +10,10 @@ int initrd_load(const struct boot_image *image, const struct mem *mem, uint64_t 
 	uint64_t gpa = (top - image->len) & ~(LAYOUT_PAGE - 1);
 	int ret;
 
-	*ret_initrd = (struct initrd){0};
-	if (image->len == 0)
+	if (image->len == 0) {
+		*ret_initrd = (struct initrd){0};
 		return 0;
+	}
 	err->subject = ERR_SUBJECT_INITRD;
 	if (image->len > top || gpa < kernel_end)
 		return err_input(err,
