@@ -295,12 +295,26 @@ static json_t *flag_to_json(const struct option_def *option, bool value)
 	return json_boolean(value);
 }
 
+/* JSON is UTF-8, paths are bytes: where they are no UTF-8, those that are no ASCII become '?'. */
+static json_t *text_to_json(const char *text)
+{
+	json_t *json = json_string(text);
+	char *ascii = json == NULL ? strdup(text) : NULL;
+
+	if (ascii != NULL) {
+		err_clean(ascii);
+		json = json_string(ascii);
+		free(ascii);
+	}
+	return json;
+}
+
 static json_t *serial_to_json(const struct config *config)
 {
 	static const char *const kinds[] = {[SERIAL_STDIO] = "stdio", [SERIAL_NONE] = "none"};
 
-	return json_string(config->serial == SERIAL_FILE ? config->serial_path
-							 : kinds[config->serial]);
+	return text_to_json(config->serial == SERIAL_FILE ? config->serial_path
+							  : kinds[config->serial]);
 }
 
 static json_t *table_to_json(int format)
@@ -329,7 +343,7 @@ json_t *option_to_json(const struct option_def *option, const struct config *con
 	case OPTION_TABLE:
 		return table_to_json(*(const int *)place);
 	case OPTION_WORDS:
-		return json_string(place);
+		return text_to_json(place);
 	case OPTION_CPUS:
 		return cpus_to_json(config);
 	case OPTION_SERIAL:
@@ -337,6 +351,6 @@ json_t *option_to_json(const struct option_def *option, const struct config *con
 	case OPTION_PATH:
 	default:
 		path = *(const char *const *)place;
-		return path != NULL ? json_string(path) : json_null();
+		return path != NULL ? text_to_json(path) : json_null();
 	}
 }

@@ -146,6 +146,22 @@ Test(config_json, what_is_written_can_be_read_again)
 	cr_assert_eq(config.timeout_ns, 1500000000u);
 }
 
+/* A path is bytes, JSON is UTF-8. */
+Test(config_json, a_path_that_is_no_utf8_is_shown_as_far_as_it_goes)
+{
+	json_t *written;
+
+	config.image = "\xe4/k";
+	config.initrd = "\xc3\xa4";
+	written = config_json_write(&config);
+	cr_assert_str_eq(json_string_value(json_object_get(json_object_get(written, "boot-source"),
+							   "kernel_image_path")),
+			 "?/k");
+	cr_assert_str_eq(json_string_value(json_object_get(json_object_get(written, "boot-source"),
+							   "initrd_path")),
+			 "\xc3\xa4");
+}
+
 Test(config_json, every_option_but_config_itself_has_a_field)
 {
 	for (size_t i = 0; i < n_options; i++)
