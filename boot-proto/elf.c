@@ -3,6 +3,7 @@
 
 #include <elf.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/le.h"
@@ -11,12 +12,25 @@
 
 #define NOTES_LEN_MAX KIB(64)
 #define NOTE_NAME_MAX 8
+#define FILE_BOUNDS   "p_offset and p_filesz"
 
 /* A program header of either class. */
 struct program_header {
 	uint32_t type;
 	uint64_t offset, gpa, file_len, guest_len, align;
 };
+
+/* Makes an error one of this program header's. Only a refusal pays for the words. */
+static int in_program_header(unsigned index, int ret, struct err *err)
+{
+	char text[sizeof(err->text)];
+
+	if (ret == 0)
+		return 0;
+	memcpy(text, err->text, sizeof(text));
+	snprintf(err->text, sizeof(err->text), "program header %u: %.200s", index, text);
+	return ret;
+}
 
 bool elf_probe(const struct boot_image *image)
 {
@@ -66,12 +80,10 @@ static int add_segment(struct elf *elf, unsigned index, const struct program_hea
 		       struct err *err)
 {
 	if (header->file_len > header->guest_len)
-		return err_input(err,
-				 "program header %u: p_filesz %" PRIu64 " exceeds p_memsz %" PRIu64,
-				 index, header->file_len, header->guest_len);
+		return err_input(err, "p_filesz %" PRIu64 " exceeds p_memsz %" PRIu64,
+				 header->file_len, header->guest_len);
 	if ((header->align & (header->align - 1)) != 0)
-		return err_input(err, "program header %u: p_align 0x%" PRIx64 " is no power of two",
-				 index, header->align);
+		return err_input(err, "p_align 0x%" PRIx64 " is no power of two", header->align);
 	if (header->guest_len == 0)
 		return 0;
 	elf->segments[elf->n_segments++] = (struct elf_segment){
@@ -91,90 +103,113 @@ struct note {
 	uint32_t value_len;
 };
 
-static void take_note(struct elf *elf, const struct note *note)
+static int take_note(struct elf *elf, const struct note *note, struct err *err)
 {
 	if (strcmp(note->name, "Linux") == 0)
 		elf->linux_kernel = true;
 	if (strcmp(note->name, "Xen") != 0)
-		return;
+		return 0;
 	if (note->type == XEN_ELFNOTE_GUEST_OS && memcmp(&note->value, "linux", 6) == 0)
 		elf->linux_kernel = true;
-	if (note->type == XEN_ELFNOTE_PHYS32_ENTRY && note->value_len >= 4) {
-		elf->has_pvh_entry = true;
-		elf->pvh_entry = note->value_len >= 8 ? note->value : (uint32_t)note->value;
-	}
-}
-
-/* Reads the note at `offset`, and where the next one begins. */
-static int read_note(const struct boot_image *image, uint64_t offset, struct note *ret_note,
-		     uint64_t *ret_next, struct err *err)
-{
-	Elf64_Nhdr header;
-	uint64_t name_len, value_at;
-	int ret;
-
-	ret = boot_image_read(image, (struct boot_span){"ELF note", offset, sizeof(header)},
-			      &header, err);
-	if (ret < 0)
-		return ret;
-	*ret_note = (struct note){.type = header.n_type, .value_len = header.n_descsz};
-	name_len = header.n_namesz < NOTE_NAME_MAX ? header.n_namesz : NOTE_NAME_MAX - 1;
-	ret = boot_image_read(
-		image, (struct boot_span){"ELF note name", offset + sizeof(header), name_len},
-		ret_note->name, err);
-	if (ret < 0)
-		return ret;
-	value_at = offset + sizeof(header) + ((header.n_namesz + UINT64_C(3)) & ~UINT64_C(3));
-	*ret_next = value_at + ((header.n_descsz + UINT64_C(3)) & ~UINT64_C(3));
-	return boot_image_read(image,
-			       (struct boot_span){"ELF note descriptor", value_at,
-						  header.n_descsz < 8 ? header.n_descsz : 8},
-			       &ret_note->value, err);
-}
-
-static int read_notes(const struct boot_image *image, unsigned index,
-		      const struct program_header *header, struct elf *elf, struct err *err)
-{
-	uint64_t end, next;
-	struct note note;
-	int ret;
-
-	if (header->file_len > NOTES_LEN_MAX || header->offset > image->len)
+	if (note->type != XEN_ELFNOTE_PHYS32_ENTRY)
+		return 0;
+	if (note->value_len != 4 && note->value_len != 8)
 		return err_input(err,
-				 "program header %u: notes of %" PRIu64 " bytes at offset %" PRIu64
-				 " are not possible",
-				 index, header->file_len, header->offset);
-	end = header->offset + header->file_len;
-	for (uint64_t at = header->offset; at + sizeof(Elf64_Nhdr) <= end; at = next) {
-		ret = read_note(image, at, &note, &next, err);
-		if (ret < 0)
-			return ret;
-		take_note(elf, &note);
-	}
+				 "n_descsz %u of the note with the PVH entry is neither 4 nor 8",
+				 note->value_len);
+	elf->has_pvh_entry = true;
+	elf->pvh_entry = note->value;
 	return 0;
 }
 
-static int read_program_headers(const struct boot_image *image, uint64_t table, unsigned count,
-				struct elf *elf, struct err *err)
+/* The notes of one segment that are still to be read. */
+struct notes {
+	const struct boot_image *image;
+	uint64_t at, end;
+	uint64_t align;
+};
+
+static uint64_t align_up(uint64_t value, uint64_t align)
+{
+	return (value + align - 1) & ~(align - 1);
+}
+
+/* Reads the next note, of which there is at least the header. */
+static int read_note(struct notes *notes, struct note *ret_note, struct err *err)
+{
+	struct boot_span span = {"ELF note", notes->at, sizeof(Elf64_Nhdr)};
+	struct note note = {0};
+	Elf64_Nhdr header;
+	uint64_t value_at;
+	int ret;
+
+	ret = boot_image_read(notes->image, span, &header, err);
+	if (ret < 0)
+		return ret;
+	value_at = notes->at + align_up(sizeof(header) + header.n_namesz, notes->align);
+	if (notes->at + sizeof(header) + header.n_namesz > notes->end ||
+	    (header.n_descsz > 0 && value_at + header.n_descsz > notes->end))
+		return err_input(err,
+				 "n_namesz %u and n_descsz %u of the note at offset %" PRIu64
+				 " go past the end of the notes",
+				 header.n_namesz, header.n_descsz, notes->at);
+	note.type = header.n_type;
+	note.value_len = header.n_descsz;
+	span.offset += sizeof(header);
+	/* A longer name is none of ours: its first bytes without an end tell. */
+	span.len = header.n_namesz < NOTE_NAME_MAX ? header.n_namesz : NOTE_NAME_MAX - 1;
+	ret = boot_image_read(notes->image, span, note.name, err);
+	if (ret < 0)
+		return ret;
+	span.offset = value_at;
+	span.len = header.n_descsz < sizeof(note.value) ? header.n_descsz : sizeof(note.value);
+	if (span.len > 0)
+		ret = boot_image_read(notes->image, span, &note.value, err);
+	if (ret < 0)
+		return ret;
+	notes->at = value_at + align_up(header.n_descsz, notes->align);
+	*ret_note = note;
+	return 0;
+}
+
+static int read_notes(const struct boot_image *image, const struct program_header *header,
+		      struct elf *elf, struct err *err)
+{
+	const struct boot_span all = {FILE_BOUNDS, header->offset, header->file_len};
+	struct notes notes = {.image = image, .align = header->align == 8 ? 8 : 4};
+	struct note note;
+	int ret;
+
+	if (header->file_len > NOTES_LEN_MAX)
+		return err_input(err, "p_filesz %" PRIu64 " is more than the %" PRIu64 " of notes",
+				 header->file_len, NOTES_LEN_MAX);
+	ret = boot_image_check(image, all, err);
+	notes.at = header->offset;
+	notes.end = header->offset + header->file_len;
+	while (ret == 0 && notes.at + sizeof(Elf64_Nhdr) <= notes.end) {
+		ret = read_note(&notes, &note, err);
+		if (ret == 0)
+			ret = take_note(elf, &note, err);
+	}
+	return ret;
+}
+
+static int read_program_header(const struct boot_image *image, uint64_t table, unsigned index,
+			       struct elf *elf, struct err *err)
 {
 	size_t size = elf->is_64 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
 	union raw_program_header raw;
 	struct program_header header;
-	int ret = 0;
+	int ret;
 
-	for (unsigned i = 0; i < count && ret == 0; i++) {
-		ret = boot_image_read(
-			image, (struct boot_span){"ELF program headers", table + i * size, size},
-			&raw, err);
-		if (ret < 0)
-			return ret;
-		header = widen(&raw, elf->is_64);
-		if (header.type == PT_LOAD)
-			ret = add_segment(elf, i, &header, err);
-		else if (header.type == PT_NOTE)
-			ret = read_notes(image, i, &header, elf, err);
-	}
-	return ret;
+	ret = boot_image_read(image, (struct boot_span){"e_phoff", table + index * size, size},
+			      &raw, err);
+	if (ret < 0)
+		return ret;
+	header = widen(&raw, elf->is_64);
+	if (header.type == PT_LOAD)
+		return add_segment(elf, index, &header, err);
+	return header.type == PT_NOTE ? read_notes(image, &header, elf, err) : 0;
 }
 
 /* The fields of the file header that matter after check_header(), of either class. */
@@ -230,7 +265,9 @@ int elf_read(const struct boot_image *image, struct elf *ret_elf, struct err *er
 		return err_input(err, "ELF header: e_phoff %" PRIu64 " is past the file's end",
 				 header.table);
 	elf.entry = header.entry;
-	ret = read_program_headers(image, header.table, header.count, &elf, err);
+	for (unsigned i = 0; i < header.count && ret == 0; i++)
+		ret = in_program_header(i, read_program_header(image, header.table, i, &elf, err),
+					err);
 	if (ret == 0)
 		*ret_elf = elf;
 	return ret;
@@ -263,16 +300,28 @@ static int check_segment(const struct elf *elf, unsigned i, const struct mem *me
 		fault = "overlaps a segment before it";
 	if (fault == NULL)
 		return 0;
-	return err_input(err,
-			 "program header %u: p_paddr 0x%" PRIx64 " with p_memsz 0x%" PRIx64 " %s",
-			 segment->index, segment->gpa, segment->guest_len, fault);
+	return err_input(err, "p_paddr 0x%" PRIx64 " with p_memsz 0x%" PRIx64 " %s", segment->gpa,
+			 segment->guest_len, fault);
 }
 
-static bool in_a_segment(const struct elf *elf, uint64_t gpa)
+static int load_segment(const struct boot_image *image, const struct elf *elf, unsigned i,
+			const struct mem *mem, struct err *err)
+{
+	const struct elf_segment *segment = &elf->segments[i];
+	const struct boot_span bytes = {FILE_BOUNDS, segment->offset, segment->file_len};
+	int ret = check_segment(elf, i, mem, err);
+
+	/* What takes no room in the file may have any p_offset. */
+	if (ret < 0 || segment->file_len == 0)
+		return ret;
+	return boot_image_load(image, bytes, mem, segment->gpa, err);
+}
+
+static bool in_loaded_bytes(const struct elf *elf, uint64_t gpa)
 {
 	for (unsigned i = 0; i < elf->n_segments; i++)
 		if (gpa >= elf->segments[i].gpa &&
-		    gpa - elf->segments[i].gpa < elf->segments[i].guest_len)
+		    gpa - elf->segments[i].gpa < elf->segments[i].file_len)
 			return true;
 	return false;
 }
@@ -286,20 +335,14 @@ int elf_load(const struct boot_image *image, const struct elf *elf, uint64_t ent
 	for (unsigned i = 0; i < elf->n_segments; i++) {
 		const struct elf_segment *segment = &elf->segments[i];
 
-		ret = check_segment(elf, i, mem, err);
-		if (ret < 0)
-			return ret;
-		ret = boot_image_load(image,
-				      (struct boot_span){"program header's p_offset and p_filesz",
-							 segment->offset, segment->file_len},
-				      mem, segment->gpa, err);
+		ret = in_program_header(segment->index, load_segment(image, elf, i, mem, err), err);
 		if (ret < 0)
 			return ret;
 		if (segment->gpa + segment->guest_len > end)
 			end = segment->gpa + segment->guest_len;
 	}
-	if (!in_a_segment(elf, entry))
-		return err_input(err, "entry 0x%" PRIx64 " is in no segment that is loaded", entry);
+	if (!in_loaded_bytes(elf, entry))
+		return err_input(err, "entry 0x%" PRIx64 " is in no bytes that are loaded", entry);
 	*ret_end = end;
 	return 0;
 }

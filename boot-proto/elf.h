@@ -40,7 +40,8 @@ MUST_CHECK int elf_read(const struct boot_image *image, struct elf *ret_elf, str
 /*
  * Loads the segments into memory that is still zero. `ret_end` is the address after the last byte
  * used. Errors: -EINVAL for a segment that wraps, overlaps another, lies below 1 MiB or outside
- * RAM, and for an `entry` that is in no segment.
+ * RAM, or goes past the end of the file, and for an `entry` that is in none of the file's bytes:
+ * in the zeroes after them there is no code.
  */
 MUST_CHECK int elf_load(const struct boot_image *image, const struct elf *elf, uint64_t entry,
 			const struct mem *mem, uint64_t *ret_end, struct err *err);

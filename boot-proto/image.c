@@ -7,16 +7,23 @@
 
 #include "base/fd.h"
 
+int boot_image_check(const struct boot_image *image, struct boot_span span, struct err *err)
+{
+	if (span.offset <= image->len && span.len <= image->len - span.offset)
+		return 0;
+	return err_input(err,
+			 "%s: %" PRIu64 " bytes at offset %" PRIu64
+			 " go past the end, which is at %" PRIu64,
+			 span.what, span.len, span.offset, image->len);
+}
+
 int boot_image_read(const struct boot_image *image, struct boot_span span, void *to,
 		    struct err *err)
 {
-	int ret = 0;
+	int ret = boot_image_check(image, span, err);
 
-	if (span.offset > image->len || span.len > image->len - span.offset)
-		return err_input(err,
-				 "%s: %" PRIu64 " bytes at offset %" PRIu64
-				 " go past its end, which is at %" PRIu64,
-				 span.what, span.len, span.offset, image->len);
+	if (ret < 0)
+		return ret;
 	if (image->fd < 0)
 		memcpy(to, image->bytes + span.offset, span.len);
 	else

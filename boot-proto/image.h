@@ -24,6 +24,10 @@ struct boot_span {
 	uint64_t len;     /* bytes */
 };
 
+/* Checks that the image has such a part. Errors: -EINVAL. */
+MUST_CHECK int boot_image_check(const struct boot_image *image, struct boot_span span,
+				struct err *err);
+
 /*
  * Copies a part out. Errors: -EINVAL where the image ends before, or where the file was cut short
  * since its length was taken; -errno of the host's read.

@@ -23,11 +23,12 @@ int linux_elf_load(const struct boot_request *request, const struct mem *mem,
 		return err_input(err, "ELF header: class 1 (32 bits) has no 64-bit entry");
 	if ((ret = elf_load(&request->kernel, &elf, elf.entry, mem, &end, err)) < 0 ||
 	    (ret = initrd_load(&request->initrd, mem, end, GIB(4), &initrd, err)) < 0 ||
-	    (ret = zero_page_write(request, mem, NULL, &initrd, err)) < 0)
+	    (ret = zero_page_write(request, mem, NULL, &initrd, err)) < 0 ||
+	    (ret = entry_write(mem, BOOT_LONG_MODE, err)) < 0)
 		return ret;
 	*ret_entry = (struct boot_entry){.mode = BOOT_LONG_MODE,
 					 .rip = elf.entry,
 					 .rsp = LAYOUT_STACK,
 					 .rsi = LAYOUT_ZERO_PAGE};
-	return entry_write(mem, BOOT_LONG_MODE, err);
+	return 0;
 }

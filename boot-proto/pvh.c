@@ -65,11 +65,12 @@ static int load_elf(const struct boot_request *request, const struct boot_image 
 		return err_input(err, "ELF notes: none of them has a PVH entry");
 	if ((ret = elf_load(image, &elf, elf.pvh_entry, mem, &end, err)) < 0 ||
 	    (ret = initrd_load(&request->initrd, mem, end, GIB(4), &initrd, err)) < 0 ||
-	    (ret = write_start_info(request, mem, &initrd, err)) < 0)
+	    (ret = write_start_info(request, mem, &initrd, err)) < 0 ||
+	    (ret = entry_write(mem, BOOT_PROTECTED_MODE, err)) < 0)
 		return ret;
 	*ret_entry = (struct boot_entry){
 		.mode = BOOT_PROTECTED_MODE, .rip = elf.pvh_entry, .rbx = LAYOUT_START_INFO};
-	return entry_write(mem, BOOT_PROTECTED_MODE, err);
+	return 0;
 }
 
 int pvh_load(const struct boot_request *request, const struct mem *mem,
