@@ -71,6 +71,7 @@ include images/images.mk
 include docs/docs.mk
 include tests/tests.mk
 include tests/lab/lab.mk
+include tests/fuzz/fuzz.mk
 include perf/perf.mk
 include tools/checks.mk
 

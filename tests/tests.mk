@@ -38,6 +38,7 @@ test: | $(BUILD)/deps-test ## install what is missing, build, and run the suite
 	$(MAKE) KIND=clang all
 	-$(MAKE) run-all
 	-$(MAKE) KIND=asan run-all
+	-$(MAKE) KIND=asan run-fuzz
 	-$(MAKE) lab-npt
 	@tests/summary $(RESULTS)
 

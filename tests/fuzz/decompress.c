@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Packed payloads: what they unpack into never exceeds its room, and has one length only. */
+#include "boot-proto/decompress.h"
+
+#include <stdlib.h>
+
+#include "base/le.h"
+#include "tests/fuzz/fuzz.h"
+
+#define LEN_MAX (256U << 10)
+
+/* Is it the packing that has no end of its own? */
+static bool is_lz4(const uint8_t *packed, size_t packed_len)
+{
+	return packed_len >= 4 && le32_get(packed) == 0x184c2102;
+}
+
+static bool unpack(const uint8_t *packed, size_t packed_len, size_t len)
+{
+	SCOPE_FREE uint8_t *bytes = malloc(len);
+	struct err err = fuzz_err();
+	int ret;
+
+	fuzz_check(bytes != NULL);
+	ret = decompress(packed, packed_len, bytes, len, &err);
+	if (ret < 0) {
+		fuzz_check_refusal(ret, &err);
+		fuzz_check(fuzz_is_ascii(err.text));
+	}
+	return ret == 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	size_t len;
+
+	if (size < 4)
+		return 0;
+	len = le32_get(data) % LEN_MAX + 1;
+	data += 4;
+	size -= 4;
+	if (!unpack(data, size, len))
+		return 0;
+	fuzz_check(len == 1 || !unpack(data, size, len - 1));
+	fuzz_check(is_lz4(data, size) || !unpack(data, size, len + 1));
+	return 0;
+}
