@@ -5,6 +5,7 @@
 
 #include "monitor/cli.h"
 #include "monitor/doctor.h"
+#include "monitor/epilogue.h"
 #include "monitor/files.h"
 #include "monitor/supervisor.h"
 
@@ -16,7 +17,7 @@ int main(int argc, char **argv)
 
 	clock_gettime(CLOCK_MONOTONIC, &started);
 	if (files_reserve_standard(&err) < 0 || cli_parse(argc, argv, &cli, &err) < 0) {
-		supervisor_print_error(&err);
+		epilogue_print_error(&err);
 		return err.status;
 	}
 	switch (cli.command) {

@@ -23,14 +23,8 @@
 
 #include "base/msg.h"
 #include "monitor/cell.h"
-#include "monitor/config_json.h"
-#include "monitor/crash_report.h"
+#include "monitor/epilogue.h"
 #include "monitor/files.h"
-#include "monitor/names.h"
-#include "monitor/options.h"
-#include "monitor/outcome.h"
-#include "monitor/report.h"
-#include "monitor/tables.h"
 #include "monitor/terminal.h"
 
 #define SECOND        INT64_C(1000000000)
@@ -42,11 +36,9 @@
 enum state { RUNNING, ASKED, STOPPING, KILLED, GONE };
 
 struct supervisor {
-	const struct config *config;
+	struct epilogue after;
 	struct files files;
 	struct terminal terminal;
-	struct report report;
-	struct counters *counters; /* NULL where nobody asked */
 	int socket;
 	int signal_fd;
 	pid_t cell;
@@ -56,9 +48,6 @@ struct supervisor {
 	unsigned wish;    /* bytes of input that the guest waits for */
 	size_t n_typed;   /* bytes that wait for the guest */
 	uint8_t typed[UART_INPUT_MAX];
-	struct outcome outcome;
-	bool told;             /* the cell has said its last word: `last` */
-	struct from_cell last; /* message of the cell's */
 	struct to_cell to;
 };
 
@@ -68,11 +57,6 @@ static int64_t now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
-}
-
-void supervisor_print_error(const struct err *err)
-{
-	fprintf(stderr, "mayfly: %s\n", err->text);
 }
 
 static bool wants_counters(const struct config *config)
@@ -104,7 +88,7 @@ static int take_signals(struct supervisor *s, struct err *err)
 
 static struct cell_spec make_spec(const struct supervisor *s, int cell_socket)
 {
-	const struct config *config = s->config;
+	const struct config *config = s->after.config;
 	struct cell_spec spec = {
 		.socket = cell_socket,
 		.kvm_fd = s->files.kvm,
@@ -126,7 +110,7 @@ static struct cell_spec make_spec(const struct supervisor *s, int cell_socket)
 		       .serial = config->serial != SERIAL_NONE,
 		       .n_vcpus = config->n_cpus,
 		       .n_pins = config->n_pins,
-		       .counters = s->counters},
+		       .counters = s->after.counters},
 	};
 
 	memcpy(spec.vm.pins, config->pins, sizeof(spec.vm.pins));
@@ -203,8 +187,8 @@ static void ask_guest(struct supervisor *s)
 static void end_by_signal(struct supervisor *s, int signal, bool gently)
 {
 	if (s->state < STOPPING) {
-		s->outcome.kind = OUTCOME_SIGNAL;
-		s->outcome.signal = signal;
+		s->after.outcome.kind = OUTCOME_SIGNAL;
+		s->after.outcome.signal = signal;
 	}
 	if (gently && s->state == RUNNING)
 		ask_guest(s);
@@ -231,7 +215,7 @@ static void handle_timers(struct supervisor *s)
 	int64_t now = now_ns();
 
 	if (now >= s->limit_at && s->state < STOPPING) {
-		s->outcome.kind = OUTCOME_TIME_LIMIT;
+		s->after.outcome.kind = OUTCOME_TIME_LIMIT;
 		s->limit_at = NEVER;
 		stop_cell(s);
 	} else if (now >= s->step_at) {
@@ -309,15 +293,15 @@ static void handle_input(struct supervisor *s)
 
 static void take_message(struct supervisor *s)
 {
-	if (s->last.type == FROM_CELL_WISH) {
-		s->wish = s->last.wish;
+	if (s->after.last.type == FROM_CELL_WISH) {
+		s->wish = s->after.last.wish;
 		feed_guest(s);
-	} else if (s->last.type == FROM_CELL_NO_KEYBOARD) {
+	} else if (s->after.last.type == FROM_CELL_NO_KEYBOARD) {
 		if (s->state == ASKED)
 			stop_cell(s);
 	} else {
 		/* Its last word: whether it goes by itself or is killed is all the same. */
-		s->told = true;
+		s->after.told = true;
 		s->state = GONE;
 	}
 }
@@ -325,7 +309,7 @@ static void take_message(struct supervisor *s)
 /* After its last word nothing is read any more. */
 static void handle_cell(struct supervisor *s)
 {
-	int n = msg_recv(s->socket, &s->last, sizeof(s->last), MSG_DONTWAIT);
+	int n = msg_recv(s->socket, &s->after.last, sizeof(s->after.last), MSG_DONTWAIT);
 
 	/* A peer that died with mail unread is an error first; what it said comes after that. */
 	if (n == -EAGAIN || n == -ECONNRESET)
@@ -334,7 +318,7 @@ static void handle_cell(struct supervisor *s)
 		s->state = GONE;
 		return;
 	}
-	if (n > 0 && from_cell_judge(&s->last, (size_t)n, s->config->dry_run, s->wish))
+	if (n > 0 && from_cell_judge(&s->after.last, (size_t)n, s->after.config->dry_run, s->wish))
 		take_message(s);
 	else
 		kill_cell(s);
@@ -381,170 +365,28 @@ static void reap(struct supervisor *s)
 {
 	/* It is on its way, or it lies: a cell that said its last word has no say any more. */
 	kill(s->cell, SIGKILL);
-	while (waitpid(s->cell, &s->outcome.wait_status, 0) < 0 && errno == EINTR)
+	while (waitpid(s->cell, &s->after.outcome.wait_status, 0) < 0 && errno == EINTR)
 		;
-	counters_stamp(s->counters, PHASE_REAPED);
-}
-
-/* Makes one outcome of what the cell said and what we did to it. */
-static void settle(struct supervisor *s)
-{
-	struct outcome *outcome = &s->outcome;
-
-	outcome->n_vcpus = s->config->n_cpus;
-	outcome->has_ended = s->told && s->last.type == FROM_CELL_ENDED;
-	if (!outcome->has_ended)
-		return;
-	outcome->ended = s->last.ended;
-	if (outcome->ended.reason != END_STOPPED)
-		outcome->kind = OUTCOME_ENDED;
-}
-
-static json_t *ending_to_json(const struct supervisor *s)
-{
-	const struct outcome *outcome = &s->outcome;
-	const struct ended *ended = &outcome->ended;
-	json_t *json = json_object(), *states;
-	char text[512];
-
-	outcome_describe(outcome, text, sizeof(text));
-	json_object_set_new(json, "exit_status", json_integer(outcome_status(outcome)));
-	json_object_set_new(json, "ending", json_string(text));
-	if (!outcome->has_ended)
-		return json;
-	json_object_set_new(json, "reason", json_string(end_reason_name(ended->reason)));
-	json_object_set_new(json, "dropped_output_bytes", json_integer((json_int_t)ended->dropped));
-	if (ended->reason == END_EXIT)
-		json_object_set_new(json, "guest_status", json_integer(ended->detail));
-	if (ended->reason != END_STOPPED)
-		return json;
-	states = json_array();
-	for (unsigned i = 0; i < outcome->n_vcpus; i++)
-		json_array_append_new(states, json_string(vcpu_state_name(ended->states[i])));
-	json_object_set_new(json, "vcpus", states);
-	return json;
-}
-
-static void write_report(struct supervisor *s)
-{
-	struct err err = {0};
-	json_t *json;
-
-	if (s->report.path == NULL)
-		return;
-	json = ending_to_json(s);
-	json_object_set_new(json, "exits", tables_exits_to_json(s->counters, s->config->n_cpus));
-	json_object_set_new(json, "timeline", tables_timeline_to_json(s->counters));
-	if (report_write(&s->report, json, &err) < 0)
-		supervisor_print_error(&err);
-	json_decref(json);
-}
-
-static void print_json(json_t *json)
-{
-	json_dumpf(json, stderr, JSON_INDENT(2));
-	fputc('\n', stderr);
-	json_decref(json);
-}
-
-static void print_tables(const struct supervisor *s)
-{
-	const struct config *config = s->config;
-
-	if (config->timeline == TABLE_TEXT)
-		tables_print_timeline(stderr, s->counters);
-	if (config->timeline == TABLE_JSON)
-		print_json(tables_timeline_to_json(s->counters));
-	if (config->exits == TABLE_TEXT)
-		tables_print_exits(stderr, s->counters, config->n_cpus);
-	if (config->exits == TABLE_JSON)
-		print_json(tables_exits_to_json(s->counters, config->n_cpus));
-}
-
-static void print_outcome(const struct supervisor *s)
-{
-	const struct outcome *outcome = &s->outcome;
-	char text[512];
-
-	if (s->config->quiet)
-		return;
-	if (s->config->verbose || outcome_is_bad(outcome)) {
-		outcome_describe(outcome, text, sizeof(text));
-		fprintf(stderr, "mayfly: %s\n", text);
-	}
-	if (outcome->ended.dropped > 0)
-		fprintf(stderr,
-			"mayfly: %llu bytes of serial output were dropped: nobody read them\n",
-			(unsigned long long)outcome->ended.dropped);
-	if (outcome->kind == OUTCOME_ENDED &&
-	    (outcome->ended.reason == END_TRIPLE_FAULT || outcome->ended.reason == END_KVM_ERROR))
-		crash_print(stderr, &outcome->ended.crash, (enum end_reason)outcome->ended.reason);
-}
-
-/* The cell knows no path and may lie: the name of the file is ours. */
-static int print_failure(const struct supervisor *s)
-{
-	const struct config *config = s->config;
-	const struct err *failed = &s->last.failed;
-
-	if (failed->subject == ERR_SUBJECT_IMAGE)
-		fprintf(stderr, "mayfly: image \"%s\": %s\n",
-			config->image != NULL ? config->image : "(built-in)", failed->text);
-	else if (failed->subject == ERR_SUBJECT_INITRD && config->initrd != NULL)
-		fprintf(stderr, "mayfly: initrd \"%s\": %s\n", config->initrd, failed->text);
-	else
-		fprintf(stderr, "mayfly: %s\n", failed->text);
-	return failed->status == EXIT_STATUS_HOST ? EXIT_STATUS_HOST : EXIT_STATUS_USAGE;
-}
-
-/* --dry-run: the configuration with what the image made of it, on standard output. */
-static int print_resolved(const struct supervisor *s)
-{
-	const struct resolved *resolved = &s->last.resolved;
-	json_t *root = config_json_write(s->config);
-
-	json_object_set_new(
-		root, "resolved",
-		json_pack("{s:s, s:b, s:s, s:s}", "format", format_names[resolved->format], "linux",
-			  resolved->linux_kernel, "irqchip", irqchip_names[resolved->irqchip],
-			  "cmdline", resolved->cmdline));
-	json_dumpf(root, stdout, JSON_INDENT(2));
-	putchar('\n');
-	json_decref(root);
-	return fflush(stdout) == 0 ? 0 : EXIT_STATUS_USAGE;
-}
-
-static int finish(struct supervisor *s)
-{
-	terminal_restore(&s->terminal);
-	if (s->told && s->last.type == FROM_CELL_FAILED)
-		return print_failure(s);
-	if (s->told && s->last.type == FROM_CELL_RESOLVED)
-		return print_resolved(s);
-	settle(s);
-	print_outcome(s);
-	print_tables(s);
-	write_report(s);
-	return outcome_status(&s->outcome);
+	counters_stamp(s->after.counters, PHASE_REAPED);
 }
 
 static int set_up(struct supervisor *s, struct timespec started, struct err *err)
 {
-	const struct config *config = s->config;
+	const struct config *config = s->after.config;
 	int ret;
 
 	if (wants_counters(config)) {
-		s->counters = counters_new(config->n_cpus);
-		if (s->counters == NULL)
+		s->after.counters = counters_new(config->n_cpus);
+		if (s->after.counters == NULL)
 			return err_host(err, ENOMEM, "counters");
-		counters_start(s->counters, started);
-		counters_stamp(s->counters, PHASE_CONFIG);
+		counters_start(s->after.counters, started);
+		counters_stamp(s->after.counters, PHASE_CONFIG);
 	}
 	if ((ret = files_open(config, &s->files, err)) < 0 ||
-	    (ret = report_open(&s->report, config->report_path, err)) < 0 ||
+	    (ret = report_open(&s->after.report, config->report_path, err)) < 0 ||
 	    (ret = take_signals(s, err)) < 0)
 		return ret;
-	counters_stamp(s->counters, PHASE_FILES);
+	counters_stamp(s->after.counters, PHASE_FILES);
 	s->limit_at = config->timeout_ns > 0 ? now_ns() + (int64_t)config->timeout_ns : NEVER;
 	s->step_at = NEVER;
 	terminal_init(&s->terminal, s->files.input);
@@ -558,8 +400,8 @@ int supervisor_run(const struct config *config, struct timespec started)
 	struct err err = {0};
 	int ret;
 
-	s->config = config;
-	s->outcome.kind = OUTCOME_CELL_DIED;
+	s->after.config = config;
+	s->after.outcome.kind = OUTCOME_CELL_DIED;
 	ret = set_up(s, started, &err);
 	if (ret == 0 && !config->dry_run)
 		ret = send_cpuid(s, &err);
@@ -567,10 +409,11 @@ int supervisor_run(const struct config *config, struct timespec started)
 		if (s->cell > 0)
 			reap(s);
 		terminal_restore(&s->terminal);
-		supervisor_print_error(&err);
+		epilogue_print_error(&err);
 		return err.status;
 	}
 	watch(s);
 	reap(s);
-	return finish(s);
+	terminal_restore(&s->terminal);
+	return epilogue_tell(&s->after);
 }

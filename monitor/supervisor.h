@@ -15,7 +15,4 @@
 /* Carries out one run. Returns the exit status of the program; all has been said. */
 int supervisor_run(const struct config *config, struct timespec started);
 
-/* Prints "mayfly: " and an error on standard error. */
-void supervisor_print_error(const struct err *err);
-
 #endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/epilogue.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "monitor/config_json.h"
+#include "monitor/crash_report.h"
+#include "monitor/names.h"
+#include "monitor/options.h"
+#include "monitor/tables.h"
+
+void epilogue_print_error(const struct err *err)
+{
+	fprintf(stderr, "mayfly: %s\n", err->text);
+}
+
+/* Makes one outcome of what the cell said and what we did to it. */
+static void settle(struct epilogue *e)
+{
+	struct outcome *outcome = &e->outcome;
+
+	outcome->n_vcpus = e->config->n_cpus;
+	outcome->has_ended = e->told && e->last.type == FROM_CELL_ENDED;
+	if (!outcome->has_ended)
+		return;
+	outcome->ended = e->last.ended;
+	if (outcome->ended.reason != END_STOPPED)
+		outcome->kind = OUTCOME_ENDED;
+}
+
+static json_t *ending_to_json(const struct epilogue *e)
+{
+	const struct outcome *outcome = &e->outcome;
+	const struct ended *ended = &outcome->ended;
+	json_t *json = json_object(), *states;
+	char text[512];
+
+	outcome_describe(outcome, text, sizeof(text));
+	json_object_set_new(json, "exit_status", json_integer(outcome_status(outcome)));
+	json_object_set_new(json, "ending", json_string(text));
+	if (!outcome->has_ended)
+		return json;
+	json_object_set_new(json, "reason", json_string(end_reason_name(ended->reason)));
+	json_object_set_new(json, "dropped_output_bytes", json_integer((json_int_t)ended->dropped));
+	if (ended->reason == END_EXIT)
+		json_object_set_new(json, "guest_status", json_integer(ended->detail));
+	if (ended->reason != END_STOPPED)
+		return json;
+	states = json_array();
+	for (unsigned i = 0; i < outcome->n_vcpus; i++)
+		json_array_append_new(states, json_string(vcpu_state_name(ended->states[i])));
+	json_object_set_new(json, "vcpus", states);
+	return json;
+}
+
+static void write_report(struct epilogue *e)
+{
+	struct err err = {0};
+	json_t *json;
+
+	if (e->report.path == NULL)
+		return;
+	json = ending_to_json(e);
+	json_object_set_new(json, "exits", tables_exits_to_json(e->counters, e->config->n_cpus));
+	json_object_set_new(json, "timeline", tables_timeline_to_json(e->counters));
+	if (report_write(&e->report, json, &err) < 0)
+		epilogue_print_error(&err);
+	json_decref(json);
+}
+
+static void print_json(json_t *json)
+{
+	json_dumpf(json, stderr, JSON_INDENT(2));
+	fputc('\n', stderr);
+	json_decref(json);
+}
+
+static void print_tables(const struct epilogue *e)
+{
+	const struct config *config = e->config;
+
+	if (config->timeline == TABLE_TEXT)
+		tables_print_timeline(stderr, e->counters);
+	if (config->timeline == TABLE_JSON)
+		print_json(tables_timeline_to_json(e->counters));
+	if (config->exits == TABLE_TEXT)
+		tables_print_exits(stderr, e->counters, config->n_cpus);
+	if (config->exits == TABLE_JSON)
+		print_json(tables_exits_to_json(e->counters, config->n_cpus));
+}
+
+static void print_outcome(const struct epilogue *e)
+{
+	const struct outcome *outcome = &e->outcome;
+	char text[512];
+
+	if (e->config->quiet)
+		return;
+	if (e->config->verbose || outcome_is_bad(outcome)) {
+		outcome_describe(outcome, text, sizeof(text));
+		fprintf(stderr, "mayfly: %s\n", text);
+	}
+	if (outcome->ended.dropped > 0)
+		fprintf(stderr,
+			"mayfly: %llu bytes of serial output were dropped: nobody read them\n",
+			(unsigned long long)outcome->ended.dropped);
+	if (outcome->kind == OUTCOME_ENDED &&
+	    (outcome->ended.reason == END_TRIPLE_FAULT || outcome->ended.reason == END_KVM_ERROR))
+		crash_print(stderr, &outcome->ended.crash, (enum end_reason)outcome->ended.reason);
+}
+
+/* The cell knows no path and may lie: the name of the file is ours. */
+static int print_failure(const struct epilogue *e)
+{
+	const struct config *config = e->config;
+	const struct err *failed = &e->last.failed;
+
+	if (failed->subject == ERR_SUBJECT_IMAGE)
+		fprintf(stderr, "mayfly: image \"%s\": %s\n",
+			config->image != NULL ? config->image : "(built-in)", failed->text);
+	else if (failed->subject == ERR_SUBJECT_INITRD && config->initrd != NULL)
+		fprintf(stderr, "mayfly: initrd \"%s\": %s\n", config->initrd, failed->text);
+	else
+		fprintf(stderr, "mayfly: %s\n", failed->text);
+	return failed->status == EXIT_STATUS_HOST ? EXIT_STATUS_HOST : EXIT_STATUS_USAGE;
+}
+
+/* --dry-run: the configuration with what the image made of it, on standard output. */
+static int print_resolved(const struct epilogue *e)
+{
+	const struct resolved *resolved = &e->last.resolved;
+	json_t *root = config_json_write(e->config);
+
+	json_object_set_new(
+		root, "resolved",
+		json_pack("{s:s, s:b, s:s, s:s}", "format", format_names[resolved->format], "linux",
+			  resolved->linux_kernel, "irqchip", irqchip_names[resolved->irqchip],
+			  "cmdline", resolved->cmdline));
+	json_dumpf(root, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(root);
+	return fflush(stdout) == 0 ? 0 : EXIT_STATUS_USAGE;
+}
+
+int epilogue_tell(struct epilogue *e)
+{
+	if (e->told && e->last.type == FROM_CELL_FAILED)
+		return print_failure(e);
+	if (e->told && e->last.type == FROM_CELL_RESOLVED)
+		return print_resolved(e);
+	settle(e);
+	print_outcome(e);
+	print_tables(e);
+	write_report(e);
+	return outcome_status(&e->outcome);
+}
