@@ -4,12 +4,12 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-int msg_send(int socket, const void *bytes, size_t len)
+int msg_send(int socket, const void *bytes, size_t len, int flags)
 {
 	ssize_t n;
 
 	do
-		n = send(socket, bytes, len, MSG_NOSIGNAL);
+		n = send(socket, bytes, len, flags | MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : 0;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * msg.h - whole messages over a SOCK_SEQPACKET pair, with descriptors where they have some.
+ * msg.h - whole messages over a SOCK_SEQPACKET pair, without descriptors.
  *
  * A message arrives whole or not at all; what is longer than the receiver allows, or carries a
- * descriptor that it did not ask for, is an error and leaves no descriptor open.
+ * descriptor, is an error and leaves no descriptor open.
  */
 #ifndef MAYFLY_BASE_MSG_H
 #define MAYFLY_BASE_MSG_H
@@ -12,8 +12,11 @@
 
 #include "base/scope.h"
 
-/* Sends one message. Waits while the socket is full. Errors: -EPIPE when nobody is there. */
-MUST_CHECK int msg_send(int socket, const void *bytes, size_t len);
+/*
+ * Sends one message; `flags` are send()'s: without MSG_DONTWAIT it waits while the socket is full.
+ * Errors: -EPIPE when nobody is there, -EAGAIN.
+ */
+MUST_CHECK int msg_send(int socket, const void *bytes, size_t len, int flags);
 
 /*
  * Receives one message of at most `capacity` bytes; `flags` are recv()'s (MSG_DONTWAIT). Returns

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 
 #include "base/msg.h"
 #include "boot-proto/cmdline.h"
@@ -23,6 +24,7 @@
 static _Alignas(LAYOUT_PAGE) struct cell {
 	const struct cell_spec *spec;
 	struct boot_kind kind;
+	bool hurried; /* the supervisor wants an end */
 	struct vm_config vm_config;
 	struct to_cell in;
 	struct from_cell out;
@@ -34,7 +36,7 @@ static void tell(uint32_t type)
 {
 	cell.out.type = type;
 	/* If nobody listens any more, the parent-death signal is on its way. */
-	if (msg_send(cell.spec->socket, &cell.out, from_cell_len(type)) < 0)
+	if (msg_send(cell.spec->socket, &cell.out, from_cell_len(type), 0) < 0)
 		_exit(EXIT_STATUS_DIED);
 }
 
@@ -125,25 +127,23 @@ static int set_up(struct err *err)
 	return 0;
 }
 
-/* The signals that a terminal sends to both processes stay blocked: they are the supervisor's. */
-static void on_signal(int signal)
+/*
+ * Lets in the signals that call this thread away from its guest; it is a vCPU's by now, so that none
+ * is lost. Those that a terminal sends to both processes stay blocked: they are the supervisor's.
+ */
+static int let_signals_in(struct err *err)
 {
-	(void)signal;
-	vcpu_interrupt_self();
-}
+	sigset_t ours;
+	int ret;
 
-static int install_handlers(struct err *err)
-{
-	const struct sigaction action = {.sa_handler = on_signal};
-	sigset_t control;
-
-	sigemptyset(&control);
-	sigaddset(&control, CONTROL_SIGNAL);
-	sigaddset(&control, SIGALRM);
-	if (sigaction(CONTROL_SIGNAL, &action, NULL) < 0 || sigaction(SIGALRM, &action, NULL) < 0 ||
-	    sigprocmask(SIG_UNBLOCK, &control, NULL) < 0)
-		return err_host(err, errno, "signal handlers");
-	return 0;
+	if ((ret = vcpu_install_handler(CONTROL_SIGNAL, err)) < 0 ||
+	    (ret = vcpu_install_handler(SIGALRM, err)) < 0)
+		return ret;
+	sigemptyset(&ours);
+	sigaddset(&ours, CONTROL_SIGNAL);
+	sigaddset(&ours, SIGALRM);
+	sigaddset(&ours, VCPU_KICK_SIGNAL);
+	return sigprocmask(SIG_UNBLOCK, &ours, NULL) < 0 ? err_host(err, errno, "signals") : 0;
 }
 
 /* One message of the supervisor's while the guest runs. */
@@ -159,6 +159,7 @@ static void obey(void)
 		break;
 	case TO_CELL_STOP:
 		ending_set(&cell.vm.ending, END_STOPPED, 0);
+		cell.hurried = true;
 		break;
 	default:
 		break;
@@ -193,7 +194,7 @@ static _Noreturn void tell_ended(void)
 	*ended = (struct ended){0};
 	reason = ending_get(&cell.vm.ending, &ended->detail);
 	ended->reason = reason;
-	ended->dropped = cell.vm.uart.outlet.dropped;
+	ended->dropped = uart_give_up(&cell.vm.uart);
 	for (unsigned i = 0; i < cell.vm_config.n_vcpus; i++)
 		ended->states[i] = (uint8_t)cell.vm.vcpus[i].state;
 	if (reason == END_TRIPLE_FAULT || reason == END_KVM_ERROR)
@@ -220,9 +221,23 @@ static void run(void)
 	}
 }
 
-static int output_patience_ms(void)
+static int64_t now_ms(void)
 {
-	return ending_get(&cell.vm.ending, NULL) == END_STOPPED ? 0 : OUTPUT_TIMEOUT_MS;
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* What is kept goes to a slow reader, as long as the supervisor has the patience. */
+static void finish_output(void)
+{
+	int64_t deadline = now_ms() + OUTPUT_TIMEOUT_MS, left;
+
+	while (!uart_drain(&cell.vm.uart) && !cell.hurried && (left = deadline - now_ms()) > 0) {
+		uart_wait(&cell.vm.uart, cell.spec->socket, (int)left);
+		listen_to_supervisor();
+	}
 }
 
 _Noreturn void cell_main(const struct cell_spec *spec)
@@ -237,11 +252,11 @@ _Noreturn void cell_main(const struct cell_spec *spec)
 		fail(&err);
 	if (spec->dry_run)
 		tell_resolved();
-	if (set_up(&err) < 0 || install_handlers(&err) < 0 || vm_start(&cell.vm, &err) < 0)
+	if (set_up(&err) < 0 || vm_start(&cell.vm, &err) < 0 || let_signals_in(&err) < 0)
 		fail(&err);
 	run();
 	counters_stamp(spec->vm.counters, PHASE_ENDED);
 	vm_stop(&cell.vm, STOP_TIMEOUT_MS);
-	outlet_finish(&cell.vm.uart.outlet, output_patience_ms());
+	finish_output();
 	tell_ended();
 }

@@ -31,6 +31,7 @@ int outcome_status(const struct outcome *outcome)
 	case OUTCOME_ENDED:
 		return ended_status(&outcome->ended);
 	case OUTCOME_CELL_DIED:
+	case OUTCOME_CELL_LIED:
 	default:
 		return EXIT_STATUS_DIED;
 	}
@@ -113,6 +114,9 @@ void outcome_describe(const struct outcome *outcome, char *ret_text, size_t size
 		break;
 	case OUTCOME_ENDED:
 		describe_ended(&outcome->ended, ret_text, size);
+		break;
+	case OUTCOME_CELL_LIED:
+		snprintf(ret_text, size, "the cell broke its protocol and was killed");
 		break;
 	case OUTCOME_CELL_DIED:
 	default:

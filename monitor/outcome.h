@@ -10,6 +10,7 @@
 enum outcome_kind {
 	OUTCOME_ENDED,     /* the cell said how: `ended` */
 	OUTCOME_CELL_DIED, /* it said nothing: `wait_status` */
+	OUTCOME_CELL_LIED, /* it said what no cell may say, and was killed */
 	OUTCOME_TIME_LIMIT,
 	OUTCOME_SIGNAL, /* the supervisor was asked to end by `signal` */
 };

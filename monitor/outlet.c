@@ -7,13 +7,22 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/scope.h"
+
 #define POLLED_CHUNK 256 /* what a terminal or pipe that polls as writable takes without waiting */
 
-static bool is_writable(int fd, int timeout_ms)
+static bool wait_for(struct pollfd *fds, nfds_t n, int timeout_ms)
+{
+	const struct timespec timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000000L};
+
+	return ppoll(fds, n, &timeout, NULL) > 0;
+}
+
+static bool is_writable(int fd)
 {
 	struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
 
-	return poll(&poll_fd, 1, timeout_ms) > 0;
+	return wait_for(&poll_fd, 1, 0);
 }
 
 static ssize_t write_once(struct outlet *outlet, const uint8_t *bytes, size_t len)
@@ -28,7 +37,7 @@ static ssize_t write_once(struct outlet *outlet, const uint8_t *bytes, size_t le
 		outlet->kind = OUTLET_POLLED;
 	}
 	if (outlet->kind == OUTLET_POLLED) {
-		if (!is_writable(outlet->fd, 0)) {
+		if (!is_writable(outlet->fd)) {
 			errno = EAGAIN;
 			return -1;
 		}
@@ -98,20 +107,17 @@ void outlet_put(struct outlet *outlet, const uint8_t *bytes, size_t len)
 		keep(outlet, bytes + n, len - n);
 }
 
-static int64_t now_ms(void)
+void outlet_wait(const struct outlet *outlet, int other_fd, int timeout_ms)
 {
-	struct timespec now;
+	struct pollfd fds[] = {{.fd = outlet->fd, .events = POLLOUT},
+			       {.fd = other_fd, .events = POLLIN}};
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	wait_for(fds, ARRAY_LEN(fds), timeout_ms);
 }
 
-void outlet_finish(struct outlet *outlet, int timeout_ms)
+uint64_t outlet_give_up(struct outlet *outlet)
 {
-	int64_t deadline = now_ms() + timeout_ms, left;
-
-	while (!outlet_drain(outlet) && (left = deadline - now_ms()) > 0)
-		(void)is_writable(outlet->fd, (int)left);
 	drop(outlet, outlet->len);
 	outlet->len = 0;
+	return outlet->dropped;
 }

@@ -41,7 +41,10 @@ void outlet_put(struct outlet *outlet, const uint8_t *bytes, size_t len);
 /* Tries to write what is kept. True when nothing is left. */
 bool outlet_drain(struct outlet *outlet);
 
-/* Waits up to `timeout_ms` for the reader to take what is kept, then drops the rest. */
-void outlet_finish(struct outlet *outlet, int timeout_ms);
+/* Waits until it can be written to or `other_fd` be read, `timeout_ms` at most, or for a signal. */
+void outlet_wait(const struct outlet *outlet, int other_fd, int timeout_ms);
+
+/* Drops what is kept. Returns how many bytes were dropped in all. */
+uint64_t outlet_give_up(struct outlet *outlet);
 
 #endif

@@ -5,8 +5,8 @@
  *   RUNNING --signal TERM, INT--> ASKED      the guest was sent Ctrl-Alt-Del and has 5 s
  *   RUNNING, ASKED --HUP, QUIT, a second signal, no keyboard, a limit--> STOPPING
  *                                            the cell was told to stop and has 0.5 s
- *   STOPPING --its time is up--> KILLED      SIGKILL
- *   any --the cell says its last word, or its end of the socket closes--> GONE
+ *   STOPPING --its time is up--> GONE        it was killed
+ *   any --the cell says its last word, lies, or dies--> GONE
  */
 #include "monitor/supervisor.h"
 
@@ -33,7 +33,7 @@
 #define STOP_PATIENCE (500 * MILLISECOND)
 #define NEVER         INT64_MAX
 
-enum state { RUNNING, ASKED, STOPPING, KILLED, GONE };
+enum state { RUNNING, ASKED, STOPPING, GONE };
 
 struct supervisor {
 	struct epilogue after;
@@ -42,6 +42,7 @@ struct supervisor {
 	int socket;
 	int signal_fd;
 	pid_t cell;
+	int cell_fd; /* the same, as a descriptor: readable once it is dead */
 	enum state state;
 	int64_t limit_at; /* CLOCK_MONOTONIC ns: the time limit, or NEVER */
 	int64_t step_at;  /* when the present state has lasted too long */
@@ -65,6 +66,15 @@ static bool wants_counters(const struct config *config)
 	       config->report_path != NULL;
 }
 
+/* As nohup(1) and shells without job control have it: what is ignored at the start stays so. */
+static bool is_ignored(int signal)
+{
+	struct sigaction action;
+
+	return signal != SIGTERM && signal != SIGCONT && sigaction(signal, NULL, &action) == 0 &&
+	       action.sa_handler == SIG_IGN;
+}
+
 /*
  * Blocks the signals that end us, which are then read from signal_fd; those of the cell, until it
  * has handlers; and those that would kill either of us over a write.
@@ -77,10 +87,13 @@ static int take_signals(struct supervisor *s, struct err *err)
 
 	sigemptyset(&set);
 	for (size_t i = 0; i < ARRAY_LEN(ours); i++)
-		sigaddset(&set, ours[i]);
+		if (!is_ignored(ours[i]))
+			sigaddset(&set, ours[i]);
 	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	for (size_t i = 0; i < ARRAY_LEN(others); i++)
 		sigaddset(&set, others[i]);
+	/* Who starts us may ignore it; then the cell's end could not be waited for. */
+	signal(SIGCHLD, SIG_DFL);
 	if (s->signal_fd < 0 || sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return err_host(err, errno, "signals");
 	return 0;
@@ -120,7 +133,8 @@ static struct cell_spec make_spec(const struct supervisor *s, int cell_socket)
 /* Returns in the supervisor only. */
 static int start_cell(struct supervisor *s, struct err *err)
 {
-	struct clone_args args = {.exit_signal = SIGCHLD};
+	struct clone_args args = {
+		.flags = CLONE_PIDFD, .pidfd = (uintptr_t)&s->cell_fd, .exit_signal = SIGCHLD};
 	struct cell_spec spec;
 	int sockets[2];
 	pid_t pid;
@@ -139,12 +153,45 @@ static int start_cell(struct supervisor *s, struct err *err)
 	return 0;
 }
 
-/* The cell may be gone already; then its socket says so. */
+static void signal_cell(const struct supervisor *s, int signal)
+{
+	syscall(SYS_pidfd_send_signal, s->cell_fd, signal, NULL, 0);
+}
+
+static void kill_cell(struct supervisor *s)
+{
+	signal_cell(s, SIGKILL);
+	s->state = GONE;
+}
+
+/* It neither reads nor says what a cell of ours would. */
+static void kill_liar(struct supervisor *s)
+{
+	if (s->state < STOPPING)
+		s->after.outcome.kind = OUTCOME_CELL_LIED;
+	kill_cell(s);
+}
+
+/* Never waits. A cell that is gone has failed and has told why: its socket will say so. */
+static int tell_cell(struct supervisor *s, struct err *err)
+{
+	int ret = msg_send(s->socket, &s->to, to_cell_len(&s->to), MSG_DONTWAIT);
+
+	return ret == 0 || ret == -EPIPE || ret == -ECONNRESET
+		       ? 0
+		       : err_host(err, -ret, "the cell's socket");
+}
+
+/* To a running cell, which is called away from its guest. One that reads nothing is ended. */
 static void send_to_cell(struct supervisor *s, uint32_t type)
 {
+	struct err err;
+
 	s->to.type = type;
-	if (msg_send(s->socket, &s->to, to_cell_len(&s->to)) == 0)
-		kill(s->cell, CONTROL_SIGNAL);
+	if (tell_cell(s, &err) < 0)
+		kill_liar(s);
+	else
+		signal_cell(s, CONTROL_SIGNAL);
 }
 
 /* While the cell makes its VM: asking takes KVM as long as that. */
@@ -155,16 +202,7 @@ static int send_cpuid(struct supervisor *s, struct err *err)
 	if (ret < 0)
 		return err_host(err, -ret, "/dev/kvm: CPUID of the host");
 	s->to.type = TO_CELL_CPUID;
-	ret = msg_send(s->socket, &s->to, to_cell_len(&s->to));
-	/* A cell that is gone has failed, and has told why. */
-	return ret == -EPIPE || ret == -ECONNRESET ? 0 : ret;
-}
-
-static void kill_cell(struct supervisor *s)
-{
-	kill(s->cell, SIGKILL);
-	s->state = KILLED;
-	s->step_at = NEVER;
+	return tell_cell(s, err);
 }
 
 static void stop_cell(struct supervisor *s)
@@ -306,22 +344,32 @@ static void take_message(struct supervisor *s)
 	}
 }
 
-/* After its last word nothing is read any more. */
-static void handle_cell(struct supervisor *s)
+/* One message. False where there was none, or after the last word: then nothing is read any more. */
+static bool read_cell(struct supervisor *s)
 {
 	int n = msg_recv(s->socket, &s->after.last, sizeof(s->after.last), MSG_DONTWAIT);
 
+	if (n == -EAGAIN)
+		return false;
 	/* A peer that died with mail unread is an error first; what it said comes after that. */
-	if (n == -EAGAIN || n == -ECONNRESET)
-		return;
-	if (n == 0) {
-		s->state = GONE;
-		return;
-	}
-	if (n > 0 && from_cell_judge(&s->after.last, (size_t)n, s->after.config->dry_run, s->wish))
+	if (n == -ECONNRESET)
+		return true;
+	if (n == 0)
+		kill_cell(s); /* it is about to die, or had better be */
+	else if (n > 0 &&
+		 from_cell_judge(&s->after.last, (size_t)n, s->after.config->dry_run, s->wish))
 		take_message(s);
 	else
-		kill_cell(s);
+		kill_liar(s);
+	return s->state != GONE;
+}
+
+/* The dead have said all that will ever be read. */
+static void bury_cell(struct supervisor *s)
+{
+	while (read_cell(s))
+		;
+	s->state = GONE;
 }
 
 static bool listens_to_input(const struct supervisor *s)
@@ -339,23 +387,26 @@ static int poll_timeout_ms(const struct supervisor *s)
 	return left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
 }
 
-/* Until the cell's end of the socket is closed, which its death does too. */
+/* Until there is nothing more to be heard of the cell. */
 static void watch(struct supervisor *s)
 {
 	while (s->state != GONE) {
 		struct pollfd fds[] = {
 			{.fd = s->socket, .events = POLLIN},
+			{.fd = s->cell_fd, .events = POLLIN},
 			{.fd = s->signal_fd, .events = POLLIN},
 			{.fd = listens_to_input(s) ? s->files.input : -1, .events = POLLIN},
 		};
 
 		if (poll(fds, ARRAY_LEN(fds), poll_timeout_ms(s)) < 0 && errno != EINTR)
 			break;
-		if (fds[1].revents != 0)
+		if (fds[2].revents != 0)
 			handle_signals(s);
-		if (fds[0].revents != 0)
-			handle_cell(s);
-		else if (fds[2].revents != 0)
+		if (fds[1].revents != 0)
+			bury_cell(s);
+		else if (fds[0].revents != 0)
+			read_cell(s);
+		else if (fds[3].revents != 0)
 			handle_input(s);
 		handle_timers(s);
 	}
@@ -364,7 +415,7 @@ static void watch(struct supervisor *s)
 static void reap(struct supervisor *s)
 {
 	/* It is on its way, or it lies: a cell that said its last word has no say any more. */
-	kill(s->cell, SIGKILL);
+	signal_cell(s, SIGKILL);
 	while (waitpid(s->cell, &s->after.outcome.wait_status, 0) < 0 && errno == EINTR)
 		;
 	counters_stamp(s->after.counters, PHASE_REAPED);

@@ -35,7 +35,7 @@ int vcpu_init(struct vcpu *vcpu, unsigned index, const struct vcpu_env *env, siz
  * The order matters against a kick that comes between the look at `signalled` and KVM_RUN: the
  * handler sets both, so that KVM_RUN returns at once and the next look sees the kick.
  */
-static void on_kick(int signal)
+static void on_signal(int signal)
 {
 	(void)signal;
 	vcpu_interrupt_self();
@@ -49,11 +49,11 @@ void vcpu_interrupt_self(void)
 	atomic_store(&own_vcpu->signalled, true);
 }
 
-int vcpu_install_kick(struct err *err)
+int vcpu_install_handler(int signal, struct err *err)
 {
-	struct sigaction action = {.sa_handler = on_kick};
+	const struct sigaction action = {.sa_handler = on_signal};
 
-	if (sigaction(VCPU_KICK_SIGNAL, &action, NULL) < 0)
+	if (sigaction(signal, &action, NULL) < 0)
 		return err_host(err, errno, "signal handler");
 	return 0;
 }

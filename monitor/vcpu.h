@@ -92,10 +92,10 @@ void vcpu_park(struct vcpu *vcpu);
 /* Makes vcpu_run() return soon. Any thread. */
 void vcpu_kick(struct vcpu *vcpu);
 
-/* Installs the handler of the kick. Once, before any thread. Errors: the host's. */
-MUST_CHECK int vcpu_install_kick(struct err *err);
+/* Makes a signal call the thread that takes it away from its guest. Errors: the host's. */
+MUST_CHECK int vcpu_install_handler(int signal, struct err *err);
 
-/* The same for the calling thread's own handlers: makes its KVM_RUN return. Signal-safe. */
+/* Makes the calling thread's own vcpu_run() return soon. Signal-safe. */
 void vcpu_interrupt_self(void);
 
 #endif

@@ -2,6 +2,7 @@
 #include "monitor/vm.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -130,15 +131,15 @@ int vm_set_entry(struct vm *vm, struct cpuid_host *host, const struct boot_entry
 	return ret;
 }
 
-static void pin(const struct vm_config *config, unsigned index)
+static int pin(const struct vm_config *config, unsigned index)
 {
 	cpu_set_t cpus;
 
 	if (config->n_pins == 0)
-		return;
+		return 0;
 	CPU_ZERO(&cpus);
 	CPU_SET(config->pins[index % config->n_pins], &cpus);
-	sched_setaffinity(0, sizeof(cpus), &cpus);
+	return sched_setaffinity(0, sizeof(cpus), &cpus) < 0 ? -errno : 0;
 }
 
 static struct vm *vm_of(struct vcpu *vcpu)
@@ -150,37 +151,47 @@ static void *vcpu_thread(void *argument)
 {
 	struct vcpu *vcpu = argument;
 	struct vm *vm = vm_of(vcpu);
+	int ret;
 
 	vcpu_adopt_thread(vcpu);
-	pin(vm->config, vcpu->index);
+	ret = pin(vm->config, vcpu->index);
+	if (ret < 0)
+		ending_set(&vm->ending, END_HOST_ERROR, (uint32_t)-ret);
 	while (vcpu_run(vcpu) == VCPU_SIGNALLED)
 		;
 	vcpu_park(vcpu);
 	vcpu_kick(&vm->vcpus[0]);
 	for (;;)
-		sigsuspend(&(sigset_t){0}); /* the end of the process ends it */
+		ppoll(NULL, 0, NULL, NULL); /* the end of the process ends it */
 	return NULL;
 }
 
-int vm_start(struct vm *vm, struct err *err)
+static int start_threads(struct vm *vm, struct err *err)
 {
-	sigset_t control, before;
+	sigset_t all_but_kicks, before;
 	pthread_t thread;
-	int ret;
+	int ret = 0;
 
-	vcpu_adopt_thread(&vm->vcpus[0]);
-	pin(vm->config, 0);
-	ret = vcpu_install_kick(err);
-	if (ret < 0 || vm->config->n_vcpus == 1)
-		return ret;
-	/* Signals to the process are for the control thread; the others take kicks alone. */
-	sigfillset(&control);
-	sigdelset(&control, VCPU_KICK_SIGNAL);
-	pthread_sigmask(SIG_BLOCK, &control, &before);
+	/* Signals to the process are for the control thread. */
+	sigfillset(&all_but_kicks);
+	sigdelset(&all_but_kicks, VCPU_KICK_SIGNAL);
+	pthread_sigmask(SIG_SETMASK, &all_but_kicks, &before);
 	for (unsigned i = 1; i < vm->config->n_vcpus && ret == 0; i++)
 		ret = pthread_create(&thread, NULL, vcpu_thread, &vm->vcpus[i]);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return ret == 0 ? 0 : err_host(err, ret, "vCPU threads");
+}
+
+int vm_start(struct vm *vm, struct err *err)
+{
+	int ret;
+
+	vcpu_adopt_thread(&vm->vcpus[0]);
+	ret = pin(vm->config, 0);
+	if (ret < 0)
+		return err_host(err, -ret, "--pin");
+	ret = vcpu_install_handler(VCPU_KICK_SIGNAL, err);
+	return ret == 0 && vm->config->n_vcpus > 1 ? start_threads(vm, err) : ret;
 }
 
 enum vcpu_stop vm_run(struct vm *vm)
@@ -204,5 +215,5 @@ void vm_stop(struct vm *vm, int timeout_ms)
 	for (unsigned i = 1; i < vm->config->n_vcpus; i++)
 		vcpu_kick(&vm->vcpus[i]);
 	while (!all_parked(vm) && timeout_ms-- > 0)
-		nanosleep(&millisecond, NULL);
+		ppoll(NULL, 0, &millisecond, NULL);
 }

@@ -244,6 +244,21 @@ bool uart_drain(struct uart *uart)
 	return empty;
 }
 
+void uart_wait(const struct uart *uart, int other_fd, int timeout_ms)
+{
+	outlet_wait(&uart->outlet, other_fd, timeout_ms);
+}
+
+uint64_t uart_give_up(struct uart *uart)
+{
+	uint64_t dropped;
+
+	pthread_mutex_lock(&uart->lock);
+	dropped = outlet_give_up(&uart->outlet);
+	pthread_mutex_unlock(&uart->lock);
+	return dropped;
+}
+
 void uart_input(struct uart *uart, const uint8_t *bytes, size_t len)
 {
 	pthread_mutex_lock(&uart->lock);

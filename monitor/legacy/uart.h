@@ -58,6 +58,12 @@ unsigned uart_take_wish(struct uart *uart);
 /* Tries again to write what the reader has not taken. True when nothing is left. */
 bool uart_drain(struct uart *uart);
 
+/* Waits until output can be written or `other_fd` be read, `timeout_ms` at most. */
+void uart_wait(const struct uart *uart, int other_fd, int timeout_ms);
+
+/* Drops what is left. Returns how many bytes were dropped in all. */
+uint64_t uart_give_up(struct uart *uart);
+
 /* Bytes from the user, at most as many as were wished for. */
 void uart_input(struct uart *uart, const uint8_t *bytes, size_t len);
 

@@ -60,6 +60,22 @@ Test(output, drops_counts_and_reports_what_nobody_reads)
 		     dropped);
 }
 
+/* The guest has ended, and its last output waits: the time limit hurries that, and no more. */
+Test(output, that_waits_at_the_end_leaves_the_ending_as_it_was)
+{
+	struct process process = process_start(
+		(const char *const[]){mayfly_path(), "run", "--timeout", "2s", "-f", "elf",
+				      guest("act"), "--", "flood", "16", "exit", "7", NULL},
+		false);
+	struct run run;
+
+	cr_assert_eq(fcntl(process.out, F_SETPIPE_SZ, 4096), 4096);
+	sleep(3);
+	run = process_finish(&process);
+	cr_assert_eq(run.status, 7, "%s", run.err);
+	cr_assert(has(run.err, "bytes of serial output were dropped"), "%s", run.err);
+}
+
 Test(output, to_a_reader_that_is_gone_is_dropped_until_the_end)
 {
 	struct run run = shell(

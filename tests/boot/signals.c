@@ -100,6 +100,75 @@ Test(signals, end_a_guest_without_a_keyboard_at_once)
 	}
 }
 
+/* As Ctrl-C does it on a terminal that is not raw: to supervisor and cell alike. */
+Test(signals, of_the_whole_group_are_the_supervisors)
+{
+	struct process process = process_start(
+		(const char *const[]){"/usr/bin/setsid", mayfly_path(), "run", "-v", "-c", "2",
+				      "-f", "elf", guest("act"), "--", "keyboard", NULL},
+		false);
+	struct run run;
+
+	cr_assert(process_wait_for(&process, "keyboard ready\n"));
+	kill(-process.pid, SIGINT);
+	run = process_finish(&process);
+	cr_assert_eq(run.status, 0, "%s", run.err);
+	cr_assert(has(run.err, "the guest reset"), "%s", run.err);
+}
+
+/* The cell is away, giving the guest its pages: the message waits for it. */
+Test(signals, during_set_up_are_not_lost)
+{
+	struct process process = process_start(
+		(const char *const[]){mayfly_path(), "run", "-v", "-m", "512M", "--prefault", "-f",
+				      "elf", guest("act"), "--", "spin", NULL},
+		false);
+	struct timespec before, after;
+	struct run run;
+
+	sleep_us(30000);
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	kill(process.pid, SIGTERM);
+	run = process_finish(&process);
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	cr_assert_eq(run.status, 143, "%s", run.err);
+	cr_assert_lt(after.tv_sec - before.tv_sec, 4, "it ran into the guest's five seconds");
+}
+
+/* What whoever starts us left behind: ignored and blocked signals. */
+Test(signals, that_were_ignored_or_blocked_before_the_start)
+{
+	struct process process = process_start(
+		(const char *const[]){"/usr/bin/env", "--ignore-signal=HUP", mayfly_path(), "run",
+				      "-f", "elf", guest("act"), "--", "say", "up", "spin", NULL},
+		false);
+	struct run run;
+
+	cr_assert(process_wait_for(&process, "up\n"));
+	kill(process.pid, SIGHUP);
+	sleep_us(100000);
+	cr_assert_neq(child_of(process.pid), 0, "nohup is honoured");
+	kill(process.pid, SIGQUIT);
+	run = process_finish(&process);
+	cr_assert_eq(run.status, 128 + SIGQUIT, "%s", run.err);
+
+	process = process_start(
+		(const char *const[]){"/usr/bin/env", "--ignore-signal=CHLD", mayfly_path(), "run",
+				      "-f", "elf", guest("act"), "--", "say", "up", "spin", NULL},
+		false);
+	cr_assert(process_wait_for(&process, "up\n"));
+	kill(child_of(process.pid), SIGKILL);
+	run = process_finish(&process);
+	cr_assert_eq(run.status, 127, "%s", run.err);
+	cr_assert(has(run.err, "killed by signal 9"), "%s", run.err);
+
+	run = run_program((const char *const[]){"/usr/bin/env", "--block-signal=USR2",
+						mayfly_path(), "run", "-c", "4", "--timeout", "20s",
+						guest("smp"), NULL},
+			  NULL);
+	cr_assert_eq(run.status, 0, "%s", run.err);
+}
+
 /* It drives its keyboard and does not obey: a second signal ends it, and so do five seconds. */
 Test(signals, a_second_one_ends_a_guest_that_does_not_obey)
 {

@@ -20,8 +20,8 @@ Test(msg, arrive_one_by_one_and_whole)
 {
 	char bytes[8] = "";
 
-	cr_assert_eq(msg_send(ends[0], "one", 3), 0);
-	cr_assert_eq(msg_send(ends[0], "twelve..", 8), 0);
+	cr_assert_eq(msg_send(ends[0], "one", 3, 0), 0);
+	cr_assert_eq(msg_send(ends[0], "twelve..", 8, 0), 0);
 	cr_assert_eq(msg_recv(ends[1], bytes, sizeof(bytes), 0), 3);
 	cr_assert_str_eq(bytes, "one");
 	cr_assert_eq(msg_recv(ends[1], bytes, sizeof(bytes), 0), 8);
@@ -33,8 +33,8 @@ Test(msg, one_that_is_too_long_is_bad_and_the_next_is_not)
 {
 	char bytes[5] = "....";
 
-	cr_assert_eq(msg_send(ends[0], "12345", 5), 0);
-	cr_assert_eq(msg_send(ends[0], "6", 1), 0);
+	cr_assert_eq(msg_send(ends[0], "12345", 5, 0), 0);
+	cr_assert_eq(msg_send(ends[0], "6", 1, 0), 0);
 	cr_assert_eq(msg_recv(ends[1], bytes, 4, 0), -EBADMSG);
 	cr_assert_eq(bytes[4], '\0');
 	cr_assert_eq(msg_recv(ends[1], bytes, 4, 0), 1);
@@ -77,7 +77,7 @@ Test(msg, the_end_of_the_peer_is_told)
 	char byte;
 
 	close(ends[0]);
-	cr_assert_eq(msg_send(ends[1], "x", 1), -EPIPE, "and no SIGPIPE");
+	cr_assert_eq(msg_send(ends[1], "x", 1, 0), -EPIPE, "and no SIGPIPE");
 	cr_assert_eq(msg_recv(ends[1], &byte, 1, 0), 0);
 }
 
@@ -85,6 +85,6 @@ Test(msg, what_is_no_socket_is_told)
 {
 	char byte;
 
-	cr_assert_eq(msg_send(open("/dev/null", O_WRONLY), "x", 1), -ENOTSOCK);
+	cr_assert_eq(msg_send(open("/dev/null", O_WRONLY), "x", 1, 0), -ENOTSOCK);
 	cr_assert_eq(msg_recv(-1, &byte, 1, 0), -EBADF);
 }
