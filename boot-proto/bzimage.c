@@ -190,7 +190,7 @@ static int unpack(const uint8_t *packed, uint64_t packed_len, uint64_t max_len, 
 	bytes = map_scratch(len);
 	if (bytes == MAP_FAILED)
 		return err_host(err, ENOMEM, "payload: %" PRIu64 " bytes", len);
-	ret = decompress(packed, packed_len, bytes, len, err);
+	ret = decompress(packed, decompress_stream_len(packed, packed_len), bytes, len, err);
 	if (ret < 0) {
 		munmap(bytes, len);
 		return ret;

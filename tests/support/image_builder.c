@@ -310,19 +310,16 @@ struct setup_header *image_bzimage_header(const struct image *image)
 	return (void *)(image->bytes + HEADER_AT);
 }
 
-struct image image_bzimage_payload(const struct image *stream, uint32_t unpacked_len)
+struct image image_bzimage_payload(const struct image *payload)
 {
 	struct setup_header header = image_setup_header();
 	struct image kernel = {0}, image;
-	uint8_t len[4];
 
-	le32_put(len, unpacked_len);
 	grow(&kernel, ENTRY_64_OFFSET);
 	image_append(&kernel, image_code, sizeof(image_code));
 	header.payload_offset = (uint32_t)kernel.len;
-	header.payload_length = (uint32_t)(stream->len + sizeof(len));
-	image_append(&kernel, stream->bytes, stream->len);
-	image_append(&kernel, len, sizeof(len));
+	header.payload_length = (uint32_t)payload->len;
+	image_append(&kernel, payload->bytes, payload->len);
 	image = image_bzimage(&header, kernel.bytes, kernel.len);
 	image_free(&kernel);
 	return image;
@@ -330,9 +327,14 @@ struct image image_bzimage_payload(const struct image *stream, uint32_t unpacked
 
 struct image image_bzimage_packed(enum image_packing packing, const struct image *inner)
 {
-	struct image stream = image_pack(packing, inner->bytes, inner->len);
-	struct image image = image_bzimage_payload(&stream, (uint32_t)inner->len);
+	struct image payload = image_pack(packing, inner->bytes, inner->len), image;
+	uint8_t len[4];
 
-	image_free(&stream);
+	/* As the kernel's build does it: gzip has the length at its end by itself. */
+	le32_put(len, (uint32_t)inner->len);
+	if (packing != IMAGE_GZIP)
+		image_append(&payload, len, sizeof(len));
+	image = image_bzimage_payload(&payload);
+	image_free(&payload);
 	return image;
 }

@@ -80,7 +80,7 @@ struct setup_header *image_bzimage_header(const struct image *image);
 /* A bzImage whose 64-bit entry is image_code and whose payload is `inner`, packed. */
 struct image image_bzimage_packed(enum image_packing packing, const struct image *inner);
 
-/* The same around a stream that is there already, announced as `unpacked_len` bytes. */
-struct image image_bzimage_payload(const struct image *stream, uint32_t unpacked_len);
+/* The same around a payload that is there already, with the unpacked length at its end. */
+struct image image_bzimage_payload(const struct image *payload);
 
 #endif
