@@ -172,6 +172,7 @@ static void check_zero_page(const struct fuzz_boot *boot)
 
 	fuzz_check(params->hdr.boot_flag == 0xaa55 || boot->request.kind.format == BOOT_BZIMAGE);
 	check_cmdline(boot, params->hdr.cmd_line_ptr);
+	fuzz_check(strlen(boot->request.cmdline) <= params->hdr.cmdline_size);
 	check_initrd(boot, params->hdr.ramdisk_image, params->hdr.ramdisk_size);
 	for (unsigned i = 0; i < params->e820_entries && i < E820_MAX; i++)
 		ranges[i] = (struct range){params->e820_table[i].addr, params->e820_table[i].size,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Compressed Linux kernels: their 64-bit entry, and the ELF file inside by its PVH entry. */
 #include <string.h>
+#include <sys/mman.h>
 
 #include "boot-proto/protocols.h"
 #include "tests/fuzz/boot.h"
@@ -21,13 +22,38 @@ static void check_kernel(const struct fuzz_boot *boot)
 	fuzz_check(memcmp(hva, image->bytes + offset, image->len - offset) == 0);
 }
 
+/* What is inside, in no more bytes than are allowed. */
+static void unpack_alone(const struct boot_image *image, uint64_t max_len)
+{
+	struct err err = fuzz_err();
+	uint8_t *bytes, *tainted;
+	uint64_t len;
+	int ret;
+
+	fuzz_taint(&tainted, sizeof(tainted));
+	bytes = tainted;
+	fuzz_taint(&len, sizeof(len));
+	ret = bzimage_unpack(image, max_len, &bytes, &len, &err);
+	if (ret < 0) {
+		fuzz_check_refusal(ret, &err);
+		fuzz_check(bytes == tainted && fuzz_is_tainted(&len, sizeof(len)));
+		return;
+	}
+	fuzz_check(ret == 0 && len > 0 && len <= max_len);
+	fuzz_check(munmap(bytes, len) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const enum boot_format formats[] = {BOOT_BZIMAGE, BOOT_PVH, BOOT_AUTO};
 	struct fuzz_boot boot;
 
-	if (fuzz_boot(data, size, formats, ARRAY_LEN(formats), &boot) && boot.loaded &&
-	    boot.request.kind.format == BOOT_BZIMAGE && boot.request.kernel.fd < 0)
+	if (!fuzz_boot(data, size, formats, ARRAY_LEN(formats), &boot) ||
+	    boot.request.kernel.fd >= 0)
+		return 0;
+	if (boot.loaded && boot.request.kind.format == BOOT_BZIMAGE)
 		check_kernel(&boot);
+	else if (boot.request.kind.format == BOOT_PVH && bzimage_probe(&boot.request.kernel))
+		unpack_alone(&boot.request.kernel, data[0] * UINT64_C(32));
 	return 0;
 }

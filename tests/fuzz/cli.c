@@ -79,6 +79,7 @@ static void check_run(const struct config *config)
 
 	fuzz_check(config_check(config, &err) == 0);
 	fuzz_check(memchr(config->cmdline, '\0', sizeof(config->cmdline)) != NULL);
+	fuzz_check(config->memory >= LAYOUT_RAM_MIN && config->memory % LAYOUT_PAGE == 0);
 	fuzz_check(config->n_cpus >= 1 && config->n_cpus <= VM_VCPUS_MAX);
 	fuzz_check(config->n_pins <= VM_PINS_MAX);
 	/* --dry-run shows every option. */

@@ -29,6 +29,24 @@ static void check(const struct config *config)
 	fuzz_check(config->serial != SERIAL_FILE || config->serial_path != NULL);
 }
 
+/* Two fields as they stand in the file have arrived. */
+static void check_arrival(const json_t *root, const struct config *config)
+{
+	const json_t *source = json_object_get(root, "boot-source");
+	const json_t *image = json_object_get(source, "kernel_image_path");
+	const json_t *n_cpus = json_object_get(json_object_get(root, "machine-config"),
+					       "vcpu_count");
+
+	if (image == NULL || json_is_null(image))
+		fuzz_check(config->image == NULL);
+	else
+		fuzz_check(config->image == json_string_value(image));
+	if (n_cpus == NULL || json_is_null(n_cpus))
+		fuzz_check(config->n_cpus == 1);
+	else if (json_is_integer(n_cpus))
+		fuzz_check(config->n_cpus == json_integer_value(n_cpus));
+}
+
 /* What it says of itself is read as the same; sizes are written in units of 1 KiB. */
 static void check_round_trip(const struct config *config)
 {
@@ -68,6 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	fuzz_check(ret == 0 && root != NULL);
 	check(&config);
+	check_arrival(root, &config);
 	if (config.memory % KIB(1) == 0)
 		check_round_trip(&config);
 	json_decref(root);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ELF files by Linux's 64-bit entry. */
+#include <elf.h>
+
 #include "boot-proto/elf.h"
 #include "tests/fuzz/boot.h"
 #include "tests/fuzz/fuzz.h"
@@ -35,7 +37,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		read_alone(data + sizeof(struct fuzz_boot_control),
 			   size - sizeof(struct fuzz_boot_control));
 	if (fuzz_boot(data, size, formats, ARRAY_LEN(formats), &boot) && boot.loaded &&
-	    boot.request.kind.format == BOOT_ELF)
+	    boot.request.kind.format == BOOT_ELF) {
 		fuzz_check_segments(&boot);
+		fuzz_check(boot.request.kernel.fd >= 0 ||
+			   boot.request.kernel.bytes[EI_CLASS] == ELFCLASS64);
+	}
 	return 0;
 }
