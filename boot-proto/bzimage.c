@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -21,6 +22,8 @@
 #define ENTRY_64_OFFSET   0x200
 #define VERSION_MIN       0x020c /* the first with xloadflags */
 #define SETUP_SECTS_UNSET 4      /* what 0 stands for */
+#define PARAGRAPH         UINT64_C(16)
+#define PAYLOAD_LEN_MIN   8U /* a magic number and the length */
 #define MAGIC_AT          0x202
 #define MAGIC             "HdrS"
 
@@ -35,79 +38,179 @@ bool bzimage_probe(const struct boot_image *image)
 	       memcmp(magic, MAGIC, sizeof(magic)) == 0;
 }
 
-/* The part of the file that is the protected-mode kernel. */
-static struct boot_span kernel_span(const struct boot_image *image,
-				    const struct setup_header *header)
+/* The setup header ends where its own jump instruction leads to; what is not in it is zero. */
+static int cut(struct setup_header *header, struct err *err)
 {
-	uint64_t sects = header->setup_sects != 0 ? header->setup_sects : SETUP_SECTS_UNSET;
-	uint64_t offset = (sects + 1) * SECTOR;
+	const size_t needed = offsetof(struct setup_header, init_size) + sizeof(header->init_size);
+	struct setup_header whole = *header;
+	size_t len = MAGIC_AT - HEADER_AT + (header->jump >> 8);
 
-	return (struct boot_span){"protected-mode kernel", offset,
-				  image->len > offset ? image->len - offset : 0};
+	if (len < needed)
+		return err_input(err,
+				 "setup header: jump 0x%04x ends it at 0x%zx, before init_size",
+				 header->jump, HEADER_AT + len);
+	*header = (struct setup_header){0};
+	memcpy(header, &whole, len < sizeof(whole) ? len : sizeof(whole));
+	return 0;
 }
 
 static int read_header(const struct boot_image *image, struct setup_header *ret_header,
 		       struct err *err)
 {
+	struct setup_header header;
 	int ret;
 
-	ret = boot_image_read(image,
-			      (struct boot_span){"setup header", HEADER_AT, sizeof(*ret_header)},
-			      ret_header, err);
+	ret = boot_image_read(image, (struct boot_span){"setup header", HEADER_AT, sizeof(header)},
+			      &header, err);
 	if (ret < 0)
 		return ret;
-	if (ret_header->version < VERSION_MIN)
+	if (header.version < VERSION_MIN)
 		return err_input(err,
 				 "setup header: version 0x%04x is older than 0x%04x, which "
 				 "brought the 64-bit entry",
-				 ret_header->version, VERSION_MIN);
-	return 0;
+				 header.version, VERSION_MIN);
+	ret = cut(&header, err);
+	if (ret == 0)
+		*ret_header = header;
+	return ret;
 }
 
-static int check_for_entry(const struct setup_header *header, struct boot_span kernel,
-			   struct err *err)
+/* The part of the file that is the protected-mode kernel; a signature may follow it. */
+static int find_kernel(const struct boot_image *image, const struct setup_header *header,
+		       struct boot_span *ret_kernel, struct err *err)
 {
-	if ((header->xloadflags & XLF_KERNEL_64) == 0)
-		return err_input(err, "setup header: xloadflags 0x%04x: no 64-bit entry",
-				 header->xloadflags);
-	if (kernel.len <= ENTRY_64_OFFSET)
+	uint64_t sects = header->setup_sects != 0 ? header->setup_sects : SETUP_SECTS_UNSET;
+	uint64_t offset = (sects + 1) * SECTOR;
+
+	if (image->len <= offset + ENTRY_64_OFFSET)
 		return err_input(err,
 				 "setup header: setup_sects %u: the kernel would begin at "
 				 "offset %" PRIu64 ", past the file's end",
-				 header->setup_sects, kernel.offset);
+				 header->setup_sects, offset);
+	if (header->syssize * PARAGRAPH > image->len - offset)
+		return err_input(err,
+				 "setup header: syssize %u: the kernel of %" PRIu64
+				 " bytes goes past the file's end; %" PRIu64 " are there",
+				 header->syssize, header->syssize * PARAGRAPH, image->len - offset);
+	*ret_kernel = (struct boot_span){"protected-mode kernel", offset, image->len - offset};
 	return 0;
 }
 
-/* Where the kernel goes, and how far it reaches while it unpacks itself. */
-static int place(const struct setup_header *header, struct boot_span kernel, const struct mem *mem,
-		 uint64_t *ret_gpa, uint64_t *ret_end, struct err *err)
-{
-	uint64_t gpa = header->relocatable_kernel ? header->pref_address : LAYOUT_IMAGES;
-	uint64_t len = header->init_size > kernel.len ? header->init_size : kernel.len;
+/* Where the kernel is loaded. */
+struct place {
+	uint64_t gpa;
+	uint64_t end; /* first address that it does not need before it knows the memory map */
+	uint32_t alignment;
+};
 
-	if (gpa < LAYOUT_IMAGES)
-		return err_input(err, "setup header: pref_address 0x%" PRIx64 " is below 1 MiB",
-				 gpa);
-	if (mem_get(mem, gpa, len) == NULL)
+/* The guest-physical addresses for kernels: RAM that is mapped at the entry. */
+static uint64_t limit_of(const struct mem *mem)
+{
+	return layout_low_end(mem) < ENTRY_MAPPED ? layout_low_end(mem) : ENTRY_MAPPED;
+}
+
+static bool fits(uint64_t gpa, uint64_t len, uint64_t limit)
+{
+	return gpa >= LAYOUT_IMAGES && gpa <= limit && len <= limit - gpa;
+}
+
+static uint64_t align_up(uint64_t value, uint32_t alignment)
+{
+	return (value + alignment - 1) & ~((uint64_t)alignment - 1);
+}
+
+/* The alignment that the kernel would like, and the least that it can do with. */
+static int check_alignments(const struct setup_header *header, uint32_t *ret_least, struct err *err)
+{
+	uint32_t alignment = header->kernel_alignment;
+
+	if (alignment == 0 || (alignment & (alignment - 1)) != 0)
+		return err_input(err, "setup header: kernel_alignment 0x%x is no power of two",
+				 alignment);
+	if (header->min_alignment >= 32 || UINT32_C(1) << header->min_alignment > alignment)
+		return err_input(err,
+				 "setup header: min_alignment %u exceeds kernel_alignment 0x%x",
+				 header->min_alignment, alignment);
+	*ret_least = header->min_alignment != 0 ? UINT32_C(1) << header->min_alignment : alignment;
+	return 0;
+}
+
+/*
+ * At pref_address if possible, else as low as each alignment down to the least allows.
+ * [linux boot.rst "kernel_alignment", "min_alignment", "pref_address", "init_size"]
+ */
+static int place_relocatable(const struct setup_header *header, uint64_t kernel_len, uint64_t limit,
+			     struct place *ret_place, struct err *err)
+{
+	uint64_t len = header->init_size > kernel_len ? header->init_size : kernel_len;
+	uint32_t alignment = header->kernel_alignment, least;
+	uint64_t gpa = 0;
+	int ret = check_alignments(header, &least, err);
+
+	if (ret < 0)
+		return ret;
+	if (header->pref_address < limit)
+		gpa = align_up(header->pref_address, alignment);
+	if (!fits(gpa, len, limit))
+		gpa = align_up(LAYOUT_IMAGES, alignment);
+	while (!fits(gpa, len, limit) && alignment > least) {
+		alignment /= 2;
+		gpa = align_up(LAYOUT_IMAGES, alignment);
+	}
+	if (!fits(gpa, len, limit))
+		return err_input(err,
+				 "setup header: init_size 0x%x of a kernel of %" PRIu64
+				 " bytes, aligned to 0x%x, finds no room below 0x%" PRIx64 "%s",
+				 header->init_size, kernel_len, alignment, limit,
+				 limit < ENTRY_MAPPED ? " (more --memory?)" : "");
+	*ret_place = (struct place){.gpa = gpa, .end = gpa + len, .alignment = alignment};
+	return 0;
+}
+
+/* It is loaded at 1 MiB, and moves itself to pref_address. */
+static int place_fixed(const struct setup_header *header, uint64_t kernel_len, uint64_t limit,
+		       struct place *ret_place, struct err *err)
+{
+	uint64_t end = LAYOUT_IMAGES + kernel_len;
+
+	if (!fits(header->pref_address, header->init_size, limit))
 		return err_input(err,
 				 "setup header: pref_address 0x%" PRIx64
-				 " with init_size 0x%" PRIx64 " needs more than the %" PRIu64
-				 " MiB of --memory",
-				 gpa, len, mem->len / MIB(1));
-	*ret_gpa = gpa;
-	*ret_end = gpa + len;
+				 " with init_size 0x%x is not between 0x%" PRIx64 " and 0x%" PRIx64
+				 ", and relocatable_kernel is 0",
+				 (uint64_t)header->pref_address, header->init_size, LAYOUT_IMAGES,
+				 limit);
+	if (header->pref_address + header->init_size > end)
+		end = header->pref_address + header->init_size;
+	*ret_place = (struct place){
+		.gpa = LAYOUT_IMAGES, .end = end, .alignment = header->kernel_alignment};
 	return 0;
 }
 
-/* The setup header ends where its own jump instruction leads to. */
-static struct setup_header cut(const struct setup_header *header)
+static int load_kernel(const struct boot_image *image, struct setup_header *header,
+		       const struct mem *mem, struct place *ret_place, struct err *err)
 {
-	size_t jump_target = MAGIC_AT + (header->jump >> 8);
-	size_t len = jump_target > HEADER_AT ? jump_target - HEADER_AT : 0;
-	struct setup_header known = {0};
+	struct boot_span kernel;
+	struct place place;
+	int ret;
 
-	memcpy(&known, header, len < sizeof(known) ? len : sizeof(known));
-	return known;
+	if ((header->xloadflags & XLF_KERNEL_64) == 0)
+		return err_input(err, "setup header: xloadflags 0x%04x: no 64-bit entry",
+				 header->xloadflags);
+	ret = find_kernel(image, header, &kernel, err);
+	if (ret < 0)
+		return ret;
+	ret = header->relocatable_kernel
+		      ? place_relocatable(header, kernel.len, limit_of(mem), &place, err)
+		      : place_fixed(header, kernel.len, limit_of(mem), &place, err);
+	if (ret == 0)
+		ret = boot_image_load(image, kernel, mem, place.gpa, err);
+	if (ret < 0)
+		return ret;
+	header->code32_start = (uint32_t)place.gpa;
+	header->kernel_alignment = place.alignment;
+	*ret_place = place;
+	return 0;
 }
 
 static int load_initrd(const struct boot_request *request, const struct mem *mem, uint64_t end,
@@ -123,43 +226,40 @@ int bzimage_load(const struct boot_request *request, const struct mem *mem,
 		 struct boot_entry *ret_entry, struct err *err)
 {
 	struct setup_header header;
-	struct boot_span kernel;
 	struct initrd initrd;
-	uint64_t gpa, end;
+	struct place place;
 	int ret;
 
-	ret = read_header(&request->kernel, &header, err);
-	if (ret < 0)
-		return ret;
-	kernel = kernel_span(&request->kernel, &header);
-	header = cut(&header);
-	if ((ret = check_for_entry(&header, kernel, err)) < 0 ||
-	    (ret = place(&header, kernel, mem, &gpa, &end, err)) < 0 ||
-	    (ret = boot_image_load(&request->kernel, kernel, mem, gpa, err)) < 0 ||
-	    (ret = load_initrd(request, mem, end, &header, &initrd, err)) < 0 ||
-	    (ret = zero_page_write(request, mem, &header, &initrd, err)) < 0)
+	if ((ret = read_header(&request->kernel, &header, err)) < 0 ||
+	    (ret = load_kernel(&request->kernel, &header, mem, &place, err)) < 0 ||
+	    (ret = load_initrd(request, mem, place.end, &header, &initrd, err)) < 0 ||
+	    (ret = zero_page_write(request, mem, &header, &initrd, err)) < 0 ||
+	    (ret = entry_write(mem, BOOT_LONG_MODE, err)) < 0)
 		return ret;
 	*ret_entry = (struct boot_entry){.mode = BOOT_LONG_MODE,
-					 .rip = gpa + ENTRY_64_OFFSET,
+					 .rip = place.gpa + ENTRY_64_OFFSET,
 					 .rsp = LAYOUT_STACK,
 					 .rsi = LAYOUT_ZERO_PAGE};
-	return entry_write(mem, BOOT_LONG_MODE, err);
+	return 0;
 }
 
 /* The packed ELF file as the header describes it; its last four bytes are its unpacked length. */
-static int payload_span(const struct boot_image *image, struct boot_span *ret_payload,
-			struct err *err)
+static int find_payload(const struct boot_image *image, uint64_t max_len,
+			struct boot_span *ret_payload, struct err *err)
 {
 	struct setup_header header;
 	struct boot_span kernel;
 	int ret;
 
-	ret = read_header(image, &header, err);
-	if (ret < 0)
+	if ((ret = read_header(image, &header, err)) < 0 ||
+	    (ret = find_kernel(image, &header, &kernel, err)) < 0)
 		return ret;
-	kernel = kernel_span(image, &header);
+	if (header.payload_length < PAYLOAD_LEN_MIN || header.payload_length > max_len)
+		return err_input(err,
+				 "setup header: payload_length %u is not between %u and %" PRIu64,
+				 header.payload_length, PAYLOAD_LEN_MIN, max_len);
 	if (header.payload_offset > kernel.len ||
-	    header.payload_length > kernel.len - header.payload_offset || header.payload_length < 8)
+	    header.payload_length > kernel.len - header.payload_offset)
 		return err_input(err,
 				 "setup header: payload_offset %u with payload_length %u is not "
 				 "inside the kernel's %" PRIu64 " bytes",
@@ -207,7 +307,7 @@ int bzimage_unpack(const struct boot_image *image, uint64_t max_len, uint8_t **r
 	uint8_t *packed;
 	int ret;
 
-	ret = payload_span(image, &payload, err);
+	ret = find_payload(image, max_len, &payload, err);
 	if (ret < 0)
 		return ret;
 	packed = map_scratch(payload.len);

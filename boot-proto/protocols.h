@@ -24,7 +24,7 @@ MUST_CHECK int raw_load(const struct boot_request *request, const struct mem *me
 
 /*
  * Gives the ELF file inside a bzImage in `ret_bytes`, `ret_len` of them, to be unmapped with
- * munmap(). No more than `max_len` bytes are made of it, whatever the image says.
+ * munmap(). No more than `max_len` bytes are read or made of it, whatever the image says.
  */
 MUST_CHECK int bzimage_unpack(const struct boot_image *image, uint64_t max_len, uint8_t **ret_bytes,
 			      uint64_t *ret_len, struct err *err);

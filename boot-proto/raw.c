@@ -14,11 +14,12 @@ int raw_load(const struct boot_request *request, const struct mem *mem,
 	if ((ret = boot_image_load(&request->kernel, all, mem, LAYOUT_IMAGES, err)) < 0 ||
 	    (ret = initrd_load(&request->initrd, mem, LAYOUT_IMAGES + all.len, GIB(4), &initrd,
 			       err)) < 0 ||
-	    (ret = zero_page_write(request, mem, NULL, &initrd, err)) < 0)
+	    (ret = zero_page_write(request, mem, NULL, &initrd, err)) < 0 ||
+	    (ret = entry_write(mem, BOOT_LONG_MODE, err)) < 0)
 		return ret;
 	*ret_entry = (struct boot_entry){.mode = BOOT_LONG_MODE,
 					 .rip = LAYOUT_IMAGES,
 					 .rsp = LAYOUT_STACK,
 					 .rsi = LAYOUT_ZERO_PAGE};
-	return entry_write(mem, BOOT_LONG_MODE, err);
+	return 0;
 }

@@ -16,6 +16,7 @@
 #define MAGIC_AT        0x202
 #define ENTRY_64_OFFSET 0x200
 #define SECTOR          512UL
+#define PARAGRAPH       16
 #define CODE_GPA        0x100000
 #define LZ4_BLOCK       (8U << 20)
 #define LZ4_MAGIC       0x184c2102
@@ -301,6 +302,7 @@ struct image image_bzimage(const struct setup_header *header, const void *kernel
 
 	grow(&image, (header->setup_sects + 1U) * SECTOR);
 	memcpy(image.bytes + HEADER_AT, header, sizeof(*header));
+	image_bzimage_header(&image)->syssize = (uint32_t)(len / PARAGRAPH);
 	image_append(&image, kernel, len);
 	return image;
 }

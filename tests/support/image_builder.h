@@ -71,7 +71,7 @@ struct image image_pack(enum image_packing packing, const void *bytes, size_t le
 /* A sound setup header of protocol 2.15: relocatable, preferred at 16 MiB. */
 struct setup_header image_setup_header(void);
 
-/* Setup sectors with this header, then the protected-mode kernel. */
+/* Setup sectors with this header, then the protected-mode kernel, whose length it is told. */
 struct image image_bzimage(const struct setup_header *header, const void *kernel, size_t len);
 
 /* The setup header of a bzImage, to be changed in place. */
