@@ -268,6 +268,8 @@ bool fuzz_boot(const uint8_t *data, size_t size, const enum boot_format *formats
 void fuzz_check_segments(const struct fuzz_boot *boot)
 {
 	const struct boot_image *image = &boot->request.kernel;
+	uint64_t rip = boot->entry.rip;
+	bool entered = false;
 	struct err err;
 	struct elf elf;
 
@@ -280,7 +282,10 @@ void fuzz_check_segments(const struct fuzz_boot *boot)
 		if (image->fd < 0)
 			fuzz_check(memcmp(hva, image->bytes + segment->offset, segment->file_len) ==
 				   0);
+		entered = entered ||
+			  (rip >= segment->gpa && rip - segment->gpa < segment->file_len);
 		if (segment->guest_len > segment->file_len)
 			fuzz_check(hva[segment->file_len] == 0 && hva[segment->guest_len - 1] == 0);
 	}
+	fuzz_check(entered); /* in bytes of the file */
 }

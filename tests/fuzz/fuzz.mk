@@ -6,7 +6,7 @@ FUZZ_NAMES := bzimage elf pvh raw decompress config_json cli messages counters
 # What they are to cover: the parsers of hostile bytes.
 FUZZ_COVERS := $(addprefix boot-proto/,bzimage.c elf.c linux_elf.c pvh.c raw.c initrd.c decompress.c cmdline.c \
 	zero_page.c boot.c image.c) \
-	$(addprefix monitor/,config_json.c cli.c options.c values.c config.c protocol.c outcome.c crash_report.c tables.c)
+	$(addprefix monitor/,config_json.c cli.c options.c values.c config.c protocol.c outcome.c epilogue.c crash_report.c tables.c)
 
 FUZZ          ?= $(FUZZ_NAMES)
 FUZZ_SECONDS  ?= 300

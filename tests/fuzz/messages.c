@@ -7,58 +7,63 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "monitor/crash_report.h"
-#include "monitor/options.h"
-#include "monitor/outcome.h"
-#include "monitor/protocol.h"
+#include "monitor/epilogue.h"
 #include "tests/fuzz/fuzz.h"
 
-static void check_crash(const struct ended *ended)
+/* Bits of the first byte; the lowest two are the outcome as it was before the message. */
+enum { DRY_RUN = 4, WISH = 8, VERBOSE = 16, QUIET = 32, PATHS = 64, ALL_VCPUS = 128 };
+
+static struct config make_config(uint8_t context)
 {
+	struct config config;
+
+	config_init(&config);
+	config.dry_run = (context & DRY_RUN) != 0;
+	config.verbose = (context & VERBOSE) != 0;
+	config.quiet = (context & QUIET) != 0;
+	config.n_cpus = (context & ALL_VCPUS) != 0 ? VM_VCPUS_MAX : 1;
+	config.image = (context & PATHS) != 0 ? "image" : NULL;
+	config.initrd = (context & PATHS) != 0 ? "initrd" : NULL;
+	return config;
+}
+
+static void check_status(int status, const struct epilogue *epilogue)
+{
+	const struct outcome *outcome = &epilogue->outcome;
+
+	if (epilogue->told && epilogue->last.type == FROM_CELL_RESOLVED)
+		fuzz_check(status == 0);
+	else if (epilogue->told && epilogue->last.type == FROM_CELL_FAILED)
+		fuzz_check(status == EXIT_STATUS_USAGE || status == EXIT_STATUS_HOST);
+	else if (outcome->kind == OUTCOME_SIGNAL)
+		fuzz_check(status == EXIT_STATUS_SIGNAL + outcome->signal);
+	else if (outcome->kind == OUTCOME_TIME_LIMIT)
+		fuzz_check(status == EXIT_STATUS_TIMEOUT);
+	else if (outcome->kind == OUTCOME_ENDED)
+		fuzz_check(status == EXIT_STATUS_DIED ||
+			   (status >= 0 && status <= EXIT_STATUS_GUEST_MAX));
+	else
+		fuzz_check(status == EXIT_STATUS_DIED);
+}
+
+/* Lets the epilogue speak into memory. glibc's streams may be set. */
+static void tell(struct epilogue *epilogue)
+{
+	FILE *old_out = stdout, *old_err = stderr, *to;
 	SCOPE_FREE char *text = NULL;
 	size_t len = 0;
-	FILE *to = open_memstream(&text, &len);
-
-	fuzz_check(to != NULL);
-	crash_print(to, &ended->crash, (enum end_reason)ended->reason);
-	fuzz_check(fclose(to) == 0 && len < 8192 && fuzz_are_ascii_lines(text, len));
-}
-
-static void check_ended(const struct ended *ended, unsigned n_vcpus)
-{
-	struct outcome outcome = {.signal = 15, .has_ended = true, .n_vcpus = n_vcpus};
-	char text[512];
 	int status;
 
-	outcome.ended = *ended;
-	for (unsigned kind = OUTCOME_ENDED; kind <= OUTCOME_SIGNAL; kind++) {
-		outcome.kind = (enum outcome_kind)kind;
-		fuzz_taint(text, sizeof(text));
-		outcome_describe(&outcome, text, sizeof(text));
-		fuzz_check(memchr(text, '\0', sizeof(text)) != NULL && text[0] != '\0');
-		fuzz_check(fuzz_is_ascii(text));
-		status = outcome_status(&outcome);
-		fuzz_check(status >= 0 && status <= 255);
-		fuzz_check(status == EXIT_STATUS_TIMEOUT || status == EXIT_STATUS_DIED ||
-			   status <= EXIT_STATUS_GUEST_MAX || kind == OUTCOME_SIGNAL);
-		fuzz_check(outcome_is_bad(&outcome) || kind == OUTCOME_ENDED);
-	}
-	check_crash(ended);
-}
-
-/* What is said of a cell that said nothing. */
-static void check_silence(int wait_status, unsigned n_vcpus)
-{
-	struct outcome outcome = {.wait_status = wait_status, .signal = 15, .n_vcpus = n_vcpus};
-	char text[512];
-
-	for (unsigned kind = OUTCOME_CELL_DIED; kind <= OUTCOME_SIGNAL; kind++) {
-		outcome.kind = (enum outcome_kind)kind;
-		fuzz_taint(text, sizeof(text));
-		outcome_describe(&outcome, text, sizeof(text));
-		fuzz_check(memchr(text, '\0', sizeof(text)) != NULL && fuzz_is_ascii(text));
-		fuzz_check(outcome_is_bad(&outcome));
-	}
+	to = open_memstream(&text, &len);
+	fuzz_check(to != NULL);
+	stdout = stderr = to;
+	status = epilogue_tell(epilogue);
+	stdout = old_out;
+	stderr = old_err;
+	fuzz_check(fclose(to) == 0 && len < 16384 && fuzz_are_ascii_lines(text, len));
+	fuzz_check(len == 0 || text[len - 1] == '\n');
+	fuzz_check(len > 0 || !outcome_is_bad(&epilogue->outcome) || epilogue->config->quiet);
+	check_status(status, epilogue);
 }
 
 /* The answer to a wish, and every other message to the cell, has room in its struct. */
@@ -75,53 +80,31 @@ static void check_answers(uint32_t wish)
 	}
 }
 
-static void check_resolved(const struct resolved *resolved)
-{
-	json_t *json = json_pack("{s:s, s:b, s:s, s:s}", "format", format_names[resolved->format],
-				 "linux", resolved->linux_kernel, "irqchip",
-				 irqchip_names[resolved->irqchip], "cmdline", resolved->cmdline);
-
-	fuzz_check(json != NULL);
-	json_decref(json);
-	fuzz_check(memchr(resolved->cmdline, '\0', sizeof(resolved->cmdline)) != NULL);
-	fuzz_check(fuzz_is_ascii(resolved->cmdline));
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct from_cell message;
-	bool dry_run;
+	static const enum outcome_kind kinds[] = {OUTCOME_CELL_DIED, OUTCOME_TIME_LIMIT,
+						  OUTCOME_SIGNAL, OUTCOME_CELL_LIED};
+	static struct epilogue epilogue;
+	struct from_cell *message = &epilogue.last;
+	struct config config;
 	unsigned wish;
 
-	if (size == 0 || size - 1 > sizeof(message))
+	if (size == 0 || size - 1 > sizeof(*message))
 		return 0;
-	dry_run = (data[0] & 1) != 0;
-	wish = data[0] >> 1 & 1;
-	memset(&message, 0xff, sizeof(message));
-	memcpy(&message, data + 1, size - 1);
-	if (!from_cell_judge(&message, size - 1, dry_run, wish)) {
-		check_silence((int)(message.wish & 0xffff), data[0] % VM_VCPUS_MAX + 1);
-		return 0;
+	config = make_config(data[0]);
+	wish = (data[0] & WISH) != 0;
+	memset(message, 0xff, sizeof(*message));
+	memcpy(message, data + 1, size - 1);
+	epilogue.config = &config;
+	epilogue.outcome = (struct outcome){.kind = kinds[data[0] % ARRAY_LEN(kinds)],
+					    .signal = 15,
+					    .wait_status = (int)(message->wish & 0xffff)};
+	epilogue.told = from_cell_judge(message, size - 1, config.dry_run, wish);
+	if (epilogue.told && message->type == FROM_CELL_WISH) {
+		fuzz_check(wish == 0 && message->wish >= 1 && message->wish <= UART_INPUT_MAX);
+		check_answers(message->wish);
 	}
-	switch (message.type) {
-	case FROM_CELL_RESOLVED:
-		fuzz_check(dry_run);
-		check_resolved(&message.resolved);
-		break;
-	case FROM_CELL_FAILED:
-		fuzz_check(memchr(message.failed.text, '\0', sizeof(message.failed.text)) != NULL);
-		fuzz_check(fuzz_is_ascii(message.failed.text));
-		break;
-	case FROM_CELL_WISH:
-		fuzz_check(wish == 0 && message.wish >= 1 && message.wish <= UART_INPUT_MAX);
-		check_answers(message.wish);
-		break;
-	case FROM_CELL_ENDED:
-		check_ended(&message.ended, data[0] % VM_VCPUS_MAX + 1);
-		break;
-	default:
-		fuzz_check(message.type == FROM_CELL_NO_KEYBOARD);
-		break;
-	}
+	fuzz_check(!epilogue.told || message->type != FROM_CELL_RESOLVED || config.dry_run);
+	tell(&epilogue);
 	return 0;
 }

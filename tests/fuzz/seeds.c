@@ -236,13 +236,16 @@ static void put_endings(void)
 
 	for (uint32_t reason = 0; reason <= END_REASON_COUNT; reason++) {
 		message.ended = sample_ending(reason);
-		put_message(0, &message, len);
+		for (uint8_t context = 0; context < 4; context++) {
+			put_message(context, &message, len);
+			put_message(context | 0x90, &message, len);
+		}
 		message.ended.crash.sregs.cr2 = 5;
 		message.ended.crash.kvm_suberror = 3;
 		put_message(0, &message, len);
 		message.ended.crash.cr2.mapped = 1;
 		message.ended.crash.sregs.cs.l = 1;
-		put_message(62, &message, len);
+		put_message(0x80, &message, len);
 		message.ended.crash.rip.mapped = 0;
 		put_message(0, &message, len);
 		message.ended.crash.sregs.idt.limit = 0;
@@ -263,12 +266,13 @@ static void make_messages(void)
 	struct from_cell message;
 
 	for (uint32_t type = 0; type <= FROM_CELL_ENDED + 1; type++)
-		for (uint8_t context = 0; context < 4; context++) {
+		for (uint8_t context = 0; context < 128; context = (uint8_t)(context + 4)) {
 			size_t len = from_cell_len(type);
 
 			memset(&message, 0, sizeof(message));
 			message.type = type;
 			message.wish = 5;
+			message.failed.subject = context / 4 % 4;
 			put_message(context, &message, len);
 			put_message(context, &message, len / 2);
 			put_message(context, &message, len + 1);
