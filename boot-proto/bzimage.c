@@ -136,33 +136,33 @@ static int check_alignments(const struct setup_header *header, uint32_t *ret_lea
 }
 
 /*
- * At pref_address if possible, else as low as each alignment down to the least allows.
+ * At pref_address, or as little above it as each alignment down to the least allows. Below it nothing
+ * is won: a kernel that finds itself there moves up to it.
  * [linux boot.rst "kernel_alignment", "min_alignment", "pref_address", "init_size"]
+ * [linux arch/x86/Kconfig "RELOCATABLE"]
  */
 static int place_relocatable(const struct setup_header *header, uint64_t kernel_len, uint64_t limit,
 			     struct place *ret_place, struct err *err)
 {
 	uint64_t len = header->init_size > kernel_len ? header->init_size : kernel_len;
+	uint64_t lowest = header->pref_address > LAYOUT_IMAGES ? header->pref_address
+							       : LAYOUT_IMAGES;
 	uint32_t alignment = header->kernel_alignment, least;
-	uint64_t gpa = 0;
+	uint64_t gpa = align_up(lowest, alignment);
 	int ret = check_alignments(header, &least, err);
 
 	if (ret < 0)
 		return ret;
-	if (header->pref_address < limit)
-		gpa = align_up(header->pref_address, alignment);
-	if (!fits(gpa, len, limit))
-		gpa = align_up(LAYOUT_IMAGES, alignment);
 	while (!fits(gpa, len, limit) && alignment > least) {
 		alignment /= 2;
-		gpa = align_up(LAYOUT_IMAGES, alignment);
+		gpa = align_up(lowest, alignment);
 	}
 	if (!fits(gpa, len, limit))
 		return err_input(err,
-				 "setup header: init_size 0x%x of a kernel of %" PRIu64
-				 " bytes, aligned to 0x%x, finds no room below 0x%" PRIx64 "%s",
-				 header->init_size, kernel_len, alignment, limit,
-				 limit < ENTRY_MAPPED ? " (more --memory?)" : "");
+				 "setup header: pref_address 0x%" PRIx64 " with init_size 0x%x, of "
+				 "a kernel of %" PRIu64 " bytes, goes past 0x%" PRIx64 "%s",
+				 (uint64_t)header->pref_address, header->init_size, kernel_len,
+				 limit, limit < ENTRY_MAPPED ? " (more --memory?)" : "");
 	*ret_place = (struct place){.gpa = gpa, .end = gpa + len, .alignment = alignment};
 	return 0;
 }
