@@ -1,19 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a hostile cell says: the first byte is what the supervisor knows at that moment, the rest is
- * the message. Whatever is let through is told in words that no terminal minds.
+ * What a hostile cell says: the first two bytes are what the supervisor knows at that moment, the rest
+ * is the message. Whatever is let through is told in words that no terminal minds.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/counters.h"
+#include "base/le.h"
 #include "monitor/epilogue.h"
 #include "tests/fuzz/fuzz.h"
 
-/* Bits of the first byte; the lowest two are the outcome as it was before the message. */
-enum { DRY_RUN = 4, WISH = 8, VERBOSE = 16, QUIET = 32, PATHS = 64, ALL_VCPUS = 128 };
+/* Bits of the first two bytes; the lowest two are the outcome as it was before the message. */
+enum {
+	DRY_RUN = 4,
+	WISH = 8,
+	VERBOSE = 16,
+	QUIET = 32,
+	PATHS = 64,
+	ALL_VCPUS = 128,
+	REPORT = 256,
+	TABLES = 512,
+	TABLES_IN_JSON = 1024,
+};
 
-static struct config make_config(uint8_t context)
+static struct config make_config(unsigned context)
 {
 	struct config config;
 
@@ -24,6 +37,11 @@ static struct config make_config(uint8_t context)
 	config.n_cpus = (context & ALL_VCPUS) != 0 ? VM_VCPUS_MAX : 1;
 	config.image = (context & PATHS) != 0 ? "image" : NULL;
 	config.initrd = (context & PATHS) != 0 ? "initrd" : NULL;
+	if ((context & TABLES) != 0)
+		config.exits = config.timeline = (context & TABLES_IN_JSON) != 0 ? TABLE_JSON
+										 : TABLE_TEXT;
+	if ((context & (TABLES | REPORT)) != 0)
+		config.n_cpus = 1; /* which makes tables that are made fast */
 	return config;
 }
 
@@ -66,6 +84,16 @@ static void tell(struct epilogue *epilogue)
 	check_status(status, epilogue);
 }
 
+/* A report that is asked for goes to a file without a name, or one that refuses. */
+static struct report make_report(unsigned context)
+{
+	const char *path = (context & PATHS) != 0 ? "/dev/null" : "/dev/full";
+
+	if ((context & REPORT) == 0)
+		return (struct report){0};
+	return (struct report){.path = path, .fd = open(path, O_WRONLY | O_CLOEXEC)};
+}
+
 /* The answer to a wish, and every other message to the cell, has room in its struct. */
 static void check_answers(uint32_t wish)
 {
@@ -86,20 +114,25 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 						  OUTCOME_SIGNAL, OUTCOME_CELL_LIED};
 	static struct epilogue epilogue;
 	struct from_cell *message = &epilogue.last;
+	unsigned context, wish;
 	struct config config;
-	unsigned wish;
 
-	if (size == 0 || size - 1 > sizeof(*message))
+	if (size < 2 || size - 2 > sizeof(*message))
 		return 0;
-	config = make_config(data[0]);
-	wish = (data[0] & WISH) != 0;
+	context = le16_get(data);
+	config = make_config(context);
+	wish = (context & WISH) != 0;
 	memset(message, 0xff, sizeof(*message));
-	memcpy(message, data + 1, size - 1);
+	memcpy(message, data + 2, size - 2);
+	if (epilogue.counters == NULL)
+		epilogue.counters = counters_new(1);
+	fuzz_check(epilogue.counters != NULL);
 	epilogue.config = &config;
-	epilogue.outcome = (struct outcome){.kind = kinds[data[0] % ARRAY_LEN(kinds)],
+	epilogue.report = make_report(context);
+	epilogue.outcome = (struct outcome){.kind = kinds[context % ARRAY_LEN(kinds)],
 					    .signal = 15,
 					    .wait_status = (int)(message->wish & 0xffff)};
-	epilogue.told = from_cell_judge(message, size - 1, config.dry_run, wish);
+	epilogue.told = from_cell_judge(message, size - 2, config.dry_run, wish);
 	if (epilogue.told && message->type == FROM_CELL_WISH) {
 		fuzz_check(wish == 0 && message->wish >= 1 && message->wish <= UART_INPUT_MAX);
 		check_answers(message->wish);

@@ -211,9 +211,9 @@ static void make_command_lines(void)
 
 /* --- the cell ------------------------------------------------------------------------------- */
 
-static void put_message(uint8_t context, const struct from_cell *message, size_t len)
+static void put_message(uint16_t context, const struct from_cell *message, size_t len)
 {
-	seeds_put("messages", &context, 1, message, len);
+	seeds_put("messages", &context, sizeof(context), message, len);
 }
 
 static struct ended sample_ending(uint32_t reason)
@@ -236,9 +236,12 @@ static void put_endings(void)
 
 	for (uint32_t reason = 0; reason <= END_REASON_COUNT; reason++) {
 		message.ended = sample_ending(reason);
-		for (uint8_t context = 0; context < 4; context++) {
+		for (uint16_t context = 0; context < 4; context++) {
 			put_message(context, &message, len);
 			put_message(context | 0x90, &message, len);
+			put_message(context | 0x100, &message, len);
+			put_message(context | 0x340, &message, len);
+			put_message(context | 0x600, &message, len);
 		}
 		message.ended.crash.sregs.cr2 = 5;
 		message.ended.crash.kvm_suberror = 3;
@@ -266,7 +269,7 @@ static void make_messages(void)
 	struct from_cell message;
 
 	for (uint32_t type = 0; type <= FROM_CELL_ENDED + 1; type++)
-		for (uint8_t context = 0; context < 128; context = (uint8_t)(context + 4)) {
+		for (uint16_t context = 0; context < 128; context = (uint16_t)(context + 4)) {
 			size_t len = from_cell_len(type);
 
 			memset(&message, 0, sizeof(message));

@@ -82,6 +82,13 @@ static void put_bzimage_variants(const struct image *image, const struct fuzz_bo
 	PUT_WITH("bzimage", control, image, header->initrd_addr_max, 0);
 	PUT_WITH("bzimage", control, image, header->initrd_addr_max, UINT32_MAX);
 	PUT_WITH("bzimage", control, image, header->cmdline_size, 3);
+	PUT_WITH("bzimage", control, image, header->syssize, UINT32_MAX);
+	PUT_WITH("bzimage", control, image, header->kernel_alignment, 0);
+	PUT_WITH("bzimage", control, image, header->kernel_alignment, 0x80000000);
+	PUT_WITH("bzimage", control, image, header->kernel_alignment, 0x1000000);
+	PUT_WITH("bzimage", control, image, header->min_alignment, 0);
+	PUT_WITH("bzimage", control, image, header->min_alignment, 32);
+	PUT_WITH("bzimage", control, image, header->min_alignment, 12);
 	PUT_WITH("bzimage", control, image, header->jump, 0);
 	PUT_WITH("bzimage", control, image, header->jump, 0xffff);
 	PUT_WITH("bzimage", control, image, header->payload_offset, UINT32_MAX);
@@ -95,8 +102,9 @@ static void make_bzimages(void)
 	for (unsigned i = 0; i < IMAGE_PACKING_COUNT; i++) {
 		struct image inner = image_unikernel(i % 2 == 0, i % 2 == 0 ? 8 : 4);
 		struct image image = image_bzimage_packed((enum image_packing)i, &inner);
-		struct fuzz_boot_control pvh = plain;
+		struct fuzz_boot_control pvh = plain, small = plain;
 
+		small.memory = 1;
 		pvh.wanted = 1;
 		put_boot("bzimage", &plain, &image);
 		put_boot("bzimage", &pvh, &image);
@@ -105,6 +113,7 @@ static void make_bzimages(void)
 			put_cut("bzimage", &image);
 			put_bzimage_variants(&image, &plain);
 			put_bzimage_variants(&image, &pvh);
+			put_bzimage_variants(&image, &small);
 		}
 		/* The announced length is the payload's last four bytes. */
 		image_bzimage_header(&image)->payload_length -= 4;
