@@ -2,6 +2,7 @@
 /* Linux's words are explained in its Documentation/admin-guide/kernel-parameters.rst. */
 #include "boot-proto/cmdline.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,6 +40,15 @@ bool cmdline_resets_by_i8042(const char *cmdline)
 	return found;
 }
 
+static int check_len(size_t len, uint64_t room, struct err *err)
+{
+	if (len <= room)
+		return 0;
+	return err_input(err,
+			 "command line: %zu bytes are more than the %" PRIu64 " there is room for",
+			 len, room);
+}
+
 int cmdline_compose(const char *user, bool linux_kernel, bool serial, char *ret_cmdline,
 		    struct err *err)
 {
@@ -47,18 +57,28 @@ int cmdline_compose(const char *user, bool linux_kernel, bool serial, char *ret_
 	} words[] = {{"console", "ttyS0"}, {"reboot", "k"}, {"panic", "1"}, {"pci", "off"}};
 	char added[64] = "";
 	size_t len = 0;
+	int ret;
 
 	for (size_t i = 0; linux_kernel && i < ARRAY_LEN(words); i++)
 		if (!cmdline_has(user, words[i].key) && (i != 0 || serial))
 			len += (size_t)snprintf(added + len, sizeof(added) - len, "%s=%s ",
 						words[i].key, words[i].value);
-	if (strlen(user) >= LAYOUT_CMDLINE_MAX - len)
-		return err_input(err,
-				 "command line: %zu bytes are more than the %zu there is room for",
-				 strlen(user), (size_t)LAYOUT_CMDLINE_MAX - 1 - len);
+	ret = check_len(strlen(user), LAYOUT_CMDLINE_MAX - 1 - len, err);
+	if (ret < 0)
+		return ret;
 	memcpy(ret_cmdline, added, len);
 	memcpy(ret_cmdline + len, user, strlen(user) + 1);
 	if (*user == '\0' && len > 0)
 		ret_cmdline[len - 1] = '\0';
 	return 0;
+}
+
+int cmdline_write(const char *cmdline, const struct mem *mem, struct err *err)
+{
+	size_t len = strlen(cmdline);
+	int ret = check_len(len, LAYOUT_CMDLINE_MAX - 1, err);
+
+	if (ret == 0 && mem_write(mem, LAYOUT_CMDLINE, cmdline, len + 1) < 0)
+		ret = err_input(err, "--memory: no room for the boot tables");
+	return ret;
 }

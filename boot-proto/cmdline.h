@@ -17,6 +17,9 @@
 MUST_CHECK int cmdline_compose(const char *user, bool linux_kernel, bool serial, char *ret_cmdline,
 			       struct err *err);
 
+/* Writes it to where the guest finds it. Errors: -EINVAL if it is too long. */
+MUST_CHECK int cmdline_write(const char *cmdline, const struct mem *mem, struct err *err);
+
 /* Is there a word `key` or `key=...`? */
 bool cmdline_has(const char *cmdline, const char *key);
 

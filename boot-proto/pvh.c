@@ -4,9 +4,9 @@
  *
  * The entry stands in a note of an ELF file, or of the ELF file inside a bzImage.
  */
-#include <string.h>
 #include <sys/mman.h>
 
+#include "boot-proto/cmdline.h"
 #include "boot-proto/e820.h"
 #include "boot-proto/elf.h"
 #include "boot-proto/entry_x86_64.h"
@@ -28,19 +28,20 @@ static void write_memory_map(const struct mem *mem, struct pvh_start_info *info,
 static int write_start_info(const struct boot_request *request, const struct mem *mem,
 			    const struct initrd *initrd, struct err *err)
 {
-	size_t cmdline_len = strlen(request->cmdline);
 	struct pvh_start_info *info = mem_get(mem, LAYOUT_START_INFO, sizeof(*info));
 	struct pvh_module *module = mem_get(mem, LAYOUT_MODULE_LIST, sizeof(*module));
 	struct pvh_memory_range *map = mem_get(mem, LAYOUT_PVH_MEMORY_MAP, LAYOUT_PAGE);
-	char *cmdline = mem_get(mem, LAYOUT_CMDLINE, cmdline_len + 1);
+	int ret;
 
-	if (info == NULL || module == NULL || map == NULL || cmdline == NULL)
+	if (info == NULL || module == NULL || map == NULL)
 		return err_input(err, "--memory: no room for the boot tables");
+	ret = cmdline_write(request->cmdline, mem, err);
+	if (ret < 0)
+		return ret;
 	*info = (struct pvh_start_info){.magic = PVH_START_MAGIC,
 					.version = PVH_START_VERSION,
 					.cmdline = LAYOUT_CMDLINE,
 					.rsdp = request->machine.acpi ? LAYOUT_RSDP : 0};
-	memcpy(cmdline, request->cmdline, cmdline_len + 1);
 	write_memory_map(mem, info, map);
 	if (initrd->len > 0) {
 		info->n_modules = 1;

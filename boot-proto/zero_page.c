@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "boot-proto/cmdline.h"
 #include "boot-proto/e820.h"
 
 #define BOOT_FLAG            0xaa55
@@ -33,16 +34,18 @@ int zero_page_write(const struct boot_request *request, const struct mem *mem,
 {
 	size_t cmdline_len = strlen(request->cmdline);
 	struct boot_params *params = mem_get(mem, LAYOUT_ZERO_PAGE, sizeof(*params));
-	char *cmdline = mem_get(mem, LAYOUT_CMDLINE, cmdline_len + 1);
+	int ret;
 
-	if (params == NULL || cmdline == NULL)
+	if (params == NULL)
 		return err_input(err, "--memory: no room for the boot tables");
 	if (header == NULL)
 		header = &no_header;
 	if (cmdline_len > header->cmdline_size)
 		return err_input(err, "command line: %zu bytes; this kernel's cmdline_size is %u",
 				 cmdline_len, header->cmdline_size);
-	memcpy(cmdline, request->cmdline, cmdline_len + 1);
+	ret = cmdline_write(request->cmdline, mem, err);
+	if (ret < 0)
+		return ret;
 	params->hdr = *header;
 	params->hdr.type_of_loader = LOADER_UNDEFINED;
 	params->hdr.cmd_line_ptr = (uint32_t)LAYOUT_CMDLINE;
