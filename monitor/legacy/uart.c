@@ -158,8 +158,11 @@ static void write_ier(struct uart *uart, uint8_t value)
 static void write_fcr(struct uart *uart, uint8_t value)
 {
 	uart->fifo = (value & UART_FCR_ENABLE_FIFO) != 0;
-	if ((value & UART_FCR_CLEAR_RCVR) != 0)
-		uart->len = 0;
+	if ((value & UART_FCR_CLEAR_RCVR) == 0)
+		return;
+	uart->len = 0;
+	if ((uart->ier & UART_IER_RDI) != 0)
+		ask(uart);
 }
 
 static void write_register(struct uart *uart, uint64_t offset, uint8_t value)

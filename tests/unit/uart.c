@@ -183,6 +183,19 @@ Test(uart, clearing_the_receive_fifo_empties_it)
 	cr_assert_not(get(UART_LSR) & UART_LSR_DR);
 }
 
+/* A guest that goes by interrupts reads nothing more, so nothing else would ask again. */
+Test(uart, clearing_the_receive_fifo_is_a_wish_where_the_interrupt_is_enabled)
+{
+	put(UART_IER, UART_IER_RDI);
+	cr_assert_eq(uart_take_wish(&uart), (unsigned)UART_INPUT_MAX);
+	uart_input(&uart, (const uint8_t *)"abc", 3);
+	cr_assert(line);
+	put(UART_FCR, UART_FCR_ENABLE_FIFO | UART_FCR_CLEAR_RCVR);
+	cr_assert_not(line);
+	cr_assert_eq(n_calls, 2u);
+	cr_assert_eq(uart_take_wish(&uart), (unsigned)UART_INPUT_MAX);
+}
+
 Test(uart, a_reader_that_sleeps_gets_what_was_kept_and_the_rest_is_counted)
 {
 	static char bytes[1 << 20];
