@@ -16,6 +16,7 @@ void terminal_take(struct terminal *terminal)
 {
 	struct termios raw = terminal->before;
 
+	terminal->raw = false;
 	if (terminal->fd < 0 || tcgetpgrp(terminal->fd) != getpgrp())
 		return;
 	cfmakeraw(&raw);
@@ -27,7 +28,8 @@ void terminal_restore(struct terminal *terminal)
 {
 	if (!terminal->raw || tcgetpgrp(terminal->fd) != getpgrp())
 		return;
-	tcsetattr(terminal->fd, TCSADRAIN, &terminal->before);
+	/* Not TCSADRAIN: a terminal that does not take its output would hold us for good. */
+	tcsetattr(terminal->fd, TCSANOW, &terminal->before);
 	terminal->raw = false;
 }
 
