@@ -22,20 +22,30 @@ static char screen[65536];
 static size_t len;
 
 /* A shell of ours on a new terminal, which runs mayfly in the foreground and then tells how it went. */
-static void begin(const char *act)
+static void begin_with_limit(const char *limit, const char *act)
 {
 	char command[1024];
 
-	snprintf(
-		command, sizeof(command),
-		"%s run -f elf --timeout=20s %s -- %s; echo \"[status $?]\"; stty -a; echo '[end]'",
-		mayfly_path(), guest("act"), act);
+	snprintf(command, sizeof(command),
+		 "%s run -f elf --timeout=%s %s -- %s; echo \"[status $?]\"; stty -a; echo '[end]'",
+		 mayfly_path(), limit, guest("act"), act);
 	shell = forkpty(&master, NULL, NULL, NULL);
 	cr_assert_geq(shell, 0);
 	if (shell == 0) {
 		execl("/bin/sh", "sh", "-c", command, NULL);
 		_exit(99);
 	}
+}
+
+static void begin(const char *act)
+{
+	begin_with_limit("20s", act);
+}
+
+static void clear_screen(void)
+{
+	len = 0;
+	memset(screen, 0, sizeof(screen));
 }
 
 /* Reads the screen until the text stands there. */
@@ -152,8 +162,7 @@ Test(terminal, is_cooked_after_every_death)
 	for (size_t i = 0; i < sizeof(deaths) / sizeof(deaths[0]); i++) {
 		pid_t victim;
 
-		len = 0;
-		memset(screen, 0, sizeof(screen));
+		clear_screen();
 		begin("say up spin");
 		wait_for("up");
 		cr_assert(is_raw());
@@ -172,10 +181,14 @@ Test(terminal, is_cooked_after_a_crash_and_a_time_limit)
 {
 	begin("triple");
 	is_cooked_in_the_end("[status 127]");
-	len = 0;
-	memset(screen, 0, sizeof(screen));
+	clear_screen();
 	begin("panic");
 	is_cooked_in_the_end("[status 127]");
+	clear_screen();
+	begin_with_limit("1s", "say up spin");
+	wait_for("up");
+	cr_assert(is_raw());
+	is_cooked_in_the_end("[status 124]");
 }
 
 Test(terminal, stopped_and_continued_it_is_raw_again)
