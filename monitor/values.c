@@ -9,6 +9,9 @@
 
 #include "monitor/vm.h"
 
+#define MINUTE_NS   UINT64_C(60000000000)
+#define TIME_MAX_NS ((uint64_t)INT64_MAX / 2) /* added to the time that it is, it does not wrap */
+
 struct unit {
 	const char *name;
 	uint64_t factor;
@@ -27,19 +30,20 @@ static bool parse_digits(const char *text, uint64_t *ret_number, const char **re
 	return errno == 0;
 }
 
-/* A number with one of the units; false as well where the product is too large. */
-static bool parse_quantity(const char *text, const struct unit *units, size_t n_units,
-			   uint64_t *ret_value)
+/* A number with one of the units. Errors: -EINVAL, -ERANGE where the product is too large. */
+static int parse_quantity(const char *text, const struct unit *units, size_t n_units,
+			  uint64_t *ret_value)
 {
 	uint64_t number;
 	const char *rest;
 
 	if (!parse_digits(text, &number, &rest))
-		return false;
+		return -EINVAL;
 	for (size_t i = 0; i < n_units; i++)
 		if (strcmp(rest, units[i].name) == 0)
-			return !__builtin_mul_overflow(number, units[i].factor, ret_value);
-	return false;
+			return __builtin_mul_overflow(number, units[i].factor, ret_value) ? -ERANGE
+											  : 0;
+	return -EINVAL;
 }
 
 int value_size(const char *text, uint64_t *ret_bytes, struct err *err)
@@ -53,7 +57,7 @@ int value_size(const char *text, uint64_t *ret_bytes, struct err *err)
 	};
 	uint64_t bytes;
 
-	if (!parse_quantity(text, units, ARRAY_LEN(units), &bytes))
+	if (parse_quantity(text, units, ARRAY_LEN(units), &bytes) < 0)
 		return err_input(err, "\"%s\" is no size (a number with K, M, G or T)", text);
 	*ret_bytes = bytes;
 	return 0;
@@ -64,11 +68,15 @@ int value_time(const char *text, uint64_t *ret_ns, struct err *err)
 	static const struct unit units[] = {
 		{"ms", 1000000},
 		{"s", UINT64_C(1000000000)},
-		{"m", UINT64_C(60000000000)},
+		{"m", MINUTE_NS},
 	};
-	uint64_t ns;
+	uint64_t ns = 0;
+	int ret = parse_quantity(text, units, ARRAY_LEN(units), &ns);
 
-	if (!parse_quantity(text, units, ARRAY_LEN(units), &ns) || ns == 0 || ns > INT64_MAX)
+	if (ret == -ERANGE || ns > TIME_MAX_NS)
+		return err_input(err, "\"%s\" is longer than %" PRIu64 "m", text,
+				 TIME_MAX_NS / MINUTE_NS);
+	if (ret < 0 || ns == 0)
 		return err_input(err, "\"%s\" is no time (a number with ms, s or m)", text);
 	*ret_ns = ns;
 	return 0;

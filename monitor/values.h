@@ -13,7 +13,7 @@
 /* Bytes: digits, then nothing or K, M, G, T (powers of 1,024). */
 MUST_CHECK int value_size(const char *text, uint64_t *ret_bytes, struct err *err);
 
-/* Nanoseconds: digits, then ms, s or m. Not 0. */
+/* Nanoseconds: digits, then ms, s or m. Not 0, and so few that they can be added to a clock's. */
 MUST_CHECK int value_time(const char *text, uint64_t *ret_ns, struct err *err);
 
 /* A number from 1 to `max`. */

@@ -55,7 +55,8 @@ Test(values, what_is_no_size_is_refused_and_named)
 
 Test(values, times_have_a_unit)
 {
-	static const char *const bad[] = {"", "5", "0s", "5h", "s", "-1s", "1.5s", "99999999999m"};
+	static const char *const bad[] = {"",  "5",   "0s",   "5h",
+					  "s", "-1s", "1.5s", "99999999999999999999s"};
 	uint64_t ns = 7;
 
 	cr_assert_eq(value_time("250ms", &ns, &err), 0);
@@ -67,6 +68,22 @@ Test(values, times_have_a_unit)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		cr_assert_lt(value_time(bad[i], &ns, &err), 0, "%s", bad[i]);
 	cr_assert_eq(ns, 60000000000u);
+}
+
+/* The moment of CLOCK_MONOTONIC at which it is over must be a number, too. */
+Test(values, times_that_no_clock_reaches_are_refused)
+{
+	static const char *const bad[] = {"76861434m", "153722867m", "9223372036854775807ms"};
+	uint64_t ns = 7;
+
+	cr_assert_eq(value_time("76861433m", &ns, &err), 0);
+	cr_assert_leq(ns, (uint64_t)INT64_MAX / 2);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		cr_assert_lt(value_time(bad[i], &ns, &err), 0, "%s", bad[i]);
+		cr_assert(strstr(err.text, bad[i]) != NULL);
+		cr_assert(strstr(err.text, "is longer than 76861433m") != NULL, "%s", err.text);
+	}
+	cr_assert_eq(ns, UINT64_C(76861433) * 60000000000);
 }
 
 Test(values, counts_have_bounds)
