@@ -74,12 +74,12 @@ static const struct option_def *find_letter(int letter)
 static int refuse(int code, char **argv, struct err *err)
 {
 	if (code == ':')
-		return err_input(err, "%s: a value is missing", argv[optind - 1]);
+		return err_input(err, "%.150s: a value is missing", argv[optind - 1]);
 	if (optopt >= LONG_ONLY)
-		return err_input(err, "%s: it takes no value", argv[optind - 1]);
+		return err_input(err, "%.150s: it takes no value", argv[optind - 1]);
 	if (optopt != 0)
 		return err_input(err, "-%c: there is no such option (see --help)", optopt);
-	return err_input(err, "%s: there is no such option (see --help)", argv[optind - 1]);
+	return err_input(err, "%.150s: there is no such option (see --help)", argv[optind - 1]);
 }
 
 static int set_named(const struct option_def *option, struct config *config, struct err *err)
@@ -133,18 +133,18 @@ static int read_config_text(const char *path, char **ret_text, size_t *ret_len, 
 	int ret;
 
 	if (fd < 0 || fstat(fd, &status) < 0)
-		return err_host(err, errno, "config \"%s\"", path);
+		return err_host(err, errno, "config \"%.150s\"", path);
 	if (!S_ISREG(status.st_mode))
-		return err_input(err, "config \"%s\": it is no regular file", path);
+		return err_input(err, "config \"%.150s\": it is no regular file", path);
 	if (status.st_size > CONFIG_LEN_MAX)
-		return err_input(err, "config \"%s\": %lld bytes are more than %d", path,
+		return err_input(err, "config \"%.150s\": %lld bytes are more than %d", path,
 				 (long long)status.st_size, CONFIG_LEN_MAX);
 	text = malloc((size_t)status.st_size + 1);
 	if (text == NULL)
-		return err_host(err, ENOMEM, "config \"%s\"", path);
+		return err_host(err, ENOMEM, "config \"%.150s\"", path);
 	ret = fd_pread_all(fd, text, (size_t)status.st_size, 0);
 	if (ret < 0)
-		return err_host(err, -ret, "config \"%s\"", path);
+		return err_host(err, -ret, "config \"%.150s\"", path);
 	*ret_len = (size_t)status.st_size;
 	*ret_text = TAKE_PTR(text);
 	return 0;
@@ -163,7 +163,7 @@ static int read_config_file(struct cli *cli, struct err *err)
 		return ret;
 	}
 	if (config_json_read(text, len, &cli->config, &cli->config_tree, &inner) < 0)
-		return err_input(err, "config \"%s\": %.180s", path, inner.text);
+		return err_input(err, "config \"%.100s\": %.140s", path, inner.text);
 	return 0;
 }
 
@@ -188,7 +188,7 @@ static int join_words(int n_words, char **words, struct config *config, struct e
 static int take_image(int argc, char **argv, struct config *config, struct err *err)
 {
 	if (argc - optind > 1)
-		return err_input(err, "%s: one IMAGE is enough (the guest's words go after --)",
+		return err_input(err, "%.150s: one IMAGE is enough (the guest's words go after --)",
 				 argv[optind + 1]);
 	if (optind < argc)
 		config->image = argv[optind];
@@ -237,7 +237,7 @@ static int parse_doctor(int argc, char **argv, struct cli *cli, struct err *err)
 		else if (strcmp(argv[i], "--json") == 0)
 			cli->doctor_json = true;
 		else
-			return err_input(err, "%s: there is no such option (see doctor --help)",
+			return err_input(err, "%.150s: there is no such option (see doctor --help)",
 					 argv[i]);
 	}
 	return 0;

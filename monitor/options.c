@@ -172,7 +172,7 @@ const struct option_def *option_find(const char *name)
 static int set_bool(bool *place, const char *value, struct err *err)
 {
 	if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
-		return err_input(err, "\"%s\" is neither on nor off", value);
+		return err_input(err, "\"%.50s\" is neither on nor off", value);
 	*place = strcmp(value, "on") == 0;
 	return 0;
 }
@@ -184,7 +184,7 @@ static int set_flag(const struct option_def *option, bool *place, const char *va
 	const char *no = option->json_true != NULL ? option->json_false : "off";
 
 	if (value != NULL && strcmp(value, yes) != 0 && strcmp(value, no) != 0)
-		return err_input(err, "\"%s\" is neither %s nor %s", value, yes, no);
+		return err_input(err, "\"%.50s\" is neither %s nor %s", value, yes, no);
 	*place = value == NULL || strcmp(value, yes) == 0;
 	return 0;
 }
@@ -193,7 +193,7 @@ static int set_table(int *place, const char *value, struct err *err)
 {
 	if (value != NULL && strcmp(value, "json") != 0 && strcmp(value, "on") != 0 &&
 	    strcmp(value, "off") != 0)
-		return err_input(err, "\"%s\" is not json", value);
+		return err_input(err, "\"%.50s\" is not json", value);
 	*place = TABLE_TEXT;
 	if (value != NULL && strcmp(value, "json") == 0)
 		*place = TABLE_JSON;

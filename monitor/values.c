@@ -58,7 +58,7 @@ int value_size(const char *text, uint64_t *ret_bytes, struct err *err)
 	uint64_t bytes;
 
 	if (parse_quantity(text, units, ARRAY_LEN(units), &bytes) < 0)
-		return err_input(err, "\"%s\" is no size (a number with K, M, G or T)", text);
+		return err_input(err, "\"%.50s\" is no size (a number with K, M, G or T)", text);
 	*ret_bytes = bytes;
 	return 0;
 }
@@ -74,10 +74,10 @@ int value_time(const char *text, uint64_t *ret_ns, struct err *err)
 	int ret = parse_quantity(text, units, ARRAY_LEN(units), &ns);
 
 	if (ret == -ERANGE || ns > TIME_MAX_NS)
-		return err_input(err, "\"%s\" is longer than %" PRIu64 "m", text,
+		return err_input(err, "\"%.50s\" is longer than %" PRIu64 "m", text,
 				 TIME_MAX_NS / MINUTE_NS);
 	if (ret < 0 || ns == 0)
-		return err_input(err, "\"%s\" is no time (a number with ms, s or m)", text);
+		return err_input(err, "\"%.50s\" is no time (a number with ms, s or m)", text);
 	*ret_ns = ns;
 	return 0;
 }
@@ -88,7 +88,7 @@ int value_count(const char *text, unsigned max, unsigned *ret_count, struct err 
 	const char *rest;
 
 	if (!parse_digits(text, &number, &rest) || *rest != '\0' || number < 1 || number > max)
-		return err_input(err, "\"%s\" is no number from 1 to %u", text, max);
+		return err_input(err, "\"%.50s\" is no number from 1 to %u", text, max);
 	*ret_count = (unsigned)number;
 	return 0;
 }
@@ -105,7 +105,7 @@ int value_choice(const char *text, const char *const *names, int *ret_index, str
 		strncat(list, i > 0 ? ", " : "", sizeof(list) - strlen(list) - 1);
 		strncat(list, names[i], sizeof(list) - strlen(list) - 1);
 	}
-	return err_input(err, "\"%s\" is none of %s", text, list);
+	return err_input(err, "\"%.50s\" is none of %s", text, list);
 }
 
 /* One CPU, or a range, at `text`; what follows it in `ret_rest`. */
@@ -129,7 +129,8 @@ int value_cpus(const char *text, unsigned *ret_n, uint16_t *ret_cpus, struct err
 
 	for (;; rest++) {
 		if (!parse_range(rest, &first, &last, &rest) || last - first >= VM_PINS_MAX - n)
-			return err_input(err, "\"%s\" is no list of at most %u CPUs, as in 0,2-3",
+			return err_input(err,
+					 "\"%.50s\" is no list of at most %u CPUs, as in 0,2-3",
 					 text, VM_PINS_MAX);
 		for (uint64_t cpu = first; cpu <= last; cpu++)
 			cpus[n++] = (uint16_t)cpu;
@@ -137,7 +138,7 @@ int value_cpus(const char *text, unsigned *ret_n, uint16_t *ret_cpus, struct err
 			break;
 	}
 	if (*rest != '\0')
-		return err_input(err, "\"%s\" is no list of CPUs, as in 0,2-3", text);
+		return err_input(err, "\"%.50s\" is no list of CPUs, as in 0,2-3", text);
 	memcpy(ret_cpus, cpus, n * sizeof(cpus[0]));
 	*ret_n = n;
 	return 0;

@@ -283,6 +283,57 @@ Test(options, that_are_wrong_are_named_with_their_value)
 	REFUSED("two: one IMAGE is enough (the guest's words go after --)", "one", "two");
 }
 
+/* However long what the user wrote is, the line says what is wrong with it. */
+Test(options, long_values_and_paths_leave_room_for_the_reason)
+{
+	static const struct {
+		const char *before; /* 245 letters */
+		const char *reason;
+	} long_ones[] = {
+		{"--config=/", "\": No such file or directory\n"},
+		{"--report=/no/", "\": No such file or directory\n"},
+		{"--serial=/no/", "\": No such file or directory\n"},
+		{"--memory=", "\" is no size (a number with K, M, G or T)\n"},
+		{"--timeout=", "\" is no time (a number with ms, s or m)\n"},
+		{"--cpus=", "\" is no number from 1 to 32\n"},
+		{"--pin=", "\" is no list of at most 64 CPUs, as in 0,2-3\n"},
+		{"--pin=0", "\" is no list of CPUs, as in 0,2-3\n"},
+		{"--format=", "\" is none of auto, bzimage, elf, pvh, raw\n"},
+		{"--acpi=", "\" is neither on nor off\n"},
+		{"--exits=", "\" is not json\n"},
+		{"--memfd=", ": it takes no value\n"},
+		{"--no-", ": there is no such option (see --help)\n"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(long_ones); i++) {
+		char word[300];
+		int len = snprintf(word, sizeof(word), "%s", long_ones[i].before);
+		struct run run;
+
+		memset(word + len, 'x', 245);
+		word[len + 245] = '\0';
+		run = RUN("run", word);
+		cr_assert_eq(run.status, 125);
+		cr_assert(has(run.err, long_ones[i].reason), "%s", run.err);
+	}
+}
+
+/* A path as long as a path may be, and a value in the file, beside the reason. */
+Test(options, a_long_path_of_a_broken_file_leaves_room_for_the_reason)
+{
+	char name[240], text[512], value[240];
+	struct run run;
+
+	memset(name, 'n', sizeof(name) - 1);
+	memset(value, 'v', sizeof(value) - 1);
+	name[sizeof(name) - 1] = value[sizeof(value) - 1] = '\0';
+	snprintf(text, sizeof(text), "{\"machine-config\": {\"mem_size_mib\": \"%s\"}}", value);
+	run = RUN("run", "--config", write_file(name, text, strlen(text)));
+	cr_assert_eq(run.status, 125);
+	cr_assert(has(run.err, "field \"machine-config.mem_size_mib\""), "%s", run.err);
+	cr_assert(has(run.err, "is no size"), "%s", run.err);
+}
+
 Test(options, files_that_cannot_be_used_are_named)
 {
 	const char *folder = scratch("");
