@@ -41,6 +41,14 @@ int err_set_host(struct err *err, int error, const char *format, ...)
 	return -error;
 }
 
+int err_set_file(struct err *err, int error, const char *what, const char *path)
+{
+	int ret = err_set_host(err, error, "%s \"%.150s\"", what, path);
+
+	err->status = EXIT_STATUS_USAGE;
+	return ret;
+}
+
 void err_clean(char *text)
 {
 	for (; *text != '\0'; text++)

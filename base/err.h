@@ -33,15 +33,18 @@ struct err {
 /*
  * err_input(err, format, ...) says that the user's input is wrong and is -EINVAL;
  * err_host(err, error, format, ...) says that the host refused - the text, ": " and
- * strerror(error) - and is -error. Both are for `return err_input(err, ...)`. Control characters in
- * the text become '?'.
+ * strerror(error) - and is -error; err_file(err, error, what, path) does so of a file that the user
+ * named, and must mend. All are for `return err_input(err, ...)`. Control characters in the text
+ * become '?'.
  */
 #define err_input(...) err_negative(err_set_input(__VA_ARGS__))
 #define err_host(...)  err_negative(err_set_host(__VA_ARGS__))
+#define err_file(...)  err_negative(err_set_file(__VA_ARGS__))
 
 int err_set_input(struct err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int err_set_host(struct err *err, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+int err_set_file(struct err *err, int error, const char *what, const char *path);
 
 /* Lets the compiler know that what an error returns is one, so that it can follow outputs. */
 static inline int err_negative(int ret)

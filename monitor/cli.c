@@ -133,7 +133,7 @@ static int read_config_text(const char *path, char **ret_text, size_t *ret_len, 
 	int ret;
 
 	if (fd < 0 || fstat(fd, &status) < 0)
-		return err_host(err, errno, "config \"%.150s\"", path);
+		return err_file(err, errno, "config", path);
 	if (!S_ISREG(status.st_mode))
 		return err_input(err, "config \"%.150s\": it is no regular file", path);
 	if (status.st_size > CONFIG_LEN_MAX)
@@ -141,10 +141,10 @@ static int read_config_text(const char *path, char **ret_text, size_t *ret_len, 
 				 (long long)status.st_size, CONFIG_LEN_MAX);
 	text = malloc((size_t)status.st_size + 1);
 	if (text == NULL)
-		return err_host(err, ENOMEM, "config \"%.150s\"", path);
+		return err_file(err, ENOMEM, "config", path);
 	ret = fd_pread_all(fd, text, (size_t)status.st_size, 0);
 	if (ret < 0)
-		return err_host(err, -ret, "config \"%.150s\"", path);
+		return err_file(err, -ret, "config", path);
 	*ret_len = (size_t)status.st_size;
 	*ret_text = TAKE_PTR(text);
 	return 0;
@@ -158,10 +158,8 @@ static int read_config_file(struct cli *cli, struct err *err)
 	size_t len = 0;
 	int ret = read_config_text(path, &text, &len, err);
 
-	if (ret < 0) {
-		err->status = EXIT_STATUS_USAGE;
+	if (ret < 0)
 		return ret;
-	}
 	if (config_json_read(text, len, &cli->config, &cli->config_tree, &inner) < 0)
 		return err_input(err, "config \"%.100s\": %.140s", path, inner.text);
 	return 0;

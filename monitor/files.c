@@ -38,15 +38,6 @@ static int open_kvm(int *ret_fd, struct err *err)
 	return 0;
 }
 
-/* A file that the user named and that must be there. Status 125: it is the user's to mend. */
-static int refuse(struct err *err, int error, const char *what, const char *path)
-{
-	int ret = err_host(err, error, "%s \"%.150s\"", what, path);
-
-	err->status = EXIT_STATUS_USAGE;
-	return ret;
-}
-
 static int open_image(const char *what, const char *path, struct boot_image *ret_image,
 		      struct err *err)
 {
@@ -54,7 +45,7 @@ static int open_image(const char *what, const char *path, struct boot_image *ret
 	struct stat status;
 
 	if (fd < 0 || fstat(fd, &status) < 0)
-		return refuse(err, errno, what, path);
+		return err_file(err, errno, what, path);
 	if (!S_ISREG(status.st_mode))
 		return err_input(err, "%s \"%.150s\": it is no regular file", what, path);
 	if (status.st_size == 0)
@@ -77,7 +68,7 @@ static int spool_image(uint64_t max_len, struct boot_image *ret_image, struct er
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return refuse(err, errno, "image", "-");
+			return err_file(err, errno, "image", "-");
 		len += (uint64_t)n;
 		if (len > max_len)
 			return err_input(err,
@@ -152,7 +143,7 @@ static int open_serial_file(const char *path, struct files *files, struct err *e
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666);
 
 	if (fd < 0)
-		return refuse(err, errno, "--serial", path);
+		return err_file(err, errno, "--serial", path);
 	files->output = fd;
 	files->output_kind = OUTLET_NONBLOCKING;
 	return 0;

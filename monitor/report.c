@@ -10,14 +10,6 @@
 
 #include "base/fd.h"
 
-static int refuse(struct err *err, int error, const char *path)
-{
-	int ret = err_host(err, error, "--report \"%.150s\"", path);
-
-	err->status = EXIT_STATUS_USAGE;
-	return ret;
-}
-
 /* A file without a name in the directory of `path`, or -errno. */
 static int open_nameless(const char *path)
 {
@@ -40,7 +32,7 @@ int report_open(struct report *report, const char *path, struct err *err)
 		return 0;
 	if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
 		report->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-		return report->fd < 0 ? refuse(err, errno, path) : 0;
+		return report->fd < 0 ? err_file(err, errno, "--report", path) : 0;
 	}
 	fd = open_nameless(path);
 	report->link = fd >= 0;
@@ -49,7 +41,7 @@ int report_open(struct report *report, const char *path, struct err *err)
 		fd = fd < 0 ? -errno : fd;
 	}
 	report->fd = fd;
-	return fd < 0 ? refuse(err, -fd, path) : 0;
+	return fd < 0 ? err_file(err, -fd, "--report", path) : 0;
 }
 
 static int give_name(const struct report *report)
@@ -92,5 +84,5 @@ int report_write(struct report *report, const json_t *root, struct err *err)
 	text = json_dumps(root, JSON_INDENT(2));
 	ret = text != NULL ? write_text(report, text) : -ENOMEM;
 	close(TAKE_FD(report->fd));
-	return ret < 0 ? refuse(err, -ret, report->path) : 0;
+	return ret < 0 ? err_file(err, -ret, "--report", report->path) : 0;
 }

@@ -21,6 +21,13 @@ Test(err, of_the_host_says_its_reason)
 	cr_assert_str_eq(err.text, "/dev/kvm: No such file or directory");
 }
 
+Test(err, a_file_of_the_users_is_named_and_theirs_to_mend)
+{
+	cr_assert_eq(err_file(&err, ENOENT, "image", "/none"), -ENOENT);
+	cr_assert_eq(err.status, EXIT_STATUS_USAGE);
+	cr_assert_str_eq(err.text, "image \"/none\": No such file or directory");
+}
+
 Test(err, a_long_text_is_cut_and_ended)
 {
 	char text[2 * sizeof(err.text)];
