@@ -3,7 +3,8 @@
  * report.h - the file of --report: JSON, whole or not there.
  *
  * It is made without a name and linked when it is complete, so a run that is killed leaves neither
- * half a report nor a temporary file. A pipe or device is written to as it is.
+ * half a report nor a temporary file. Where the file system has no O_TMPFILE it is made at the end,
+ * under another name. A pipe or device is written to as it is.
  */
 #ifndef MAYFLY_MONITOR_REPORT_H
 #define MAYFLY_MONITOR_REPORT_H
@@ -15,8 +16,8 @@
 
 struct report {
 	const char *path; /* NULL: none was asked for */
-	int fd;
-	bool link; /* the file gets its name at the end */
+	int fd;           /* -1: the file is made when it is written */
+	bool link;        /* the file gets its name at the end */
 };
 
 /* Opens what the report will be written to. Errors: the host's, with the path. */

@@ -3,6 +3,18 @@
 
 #include <criterion/criterion.h>
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tests/support/run.h"
@@ -54,6 +66,103 @@ Test(report, a_pipe_is_written_to)
 	cr_assert_eq(report_write(&report, json_pack("{}"), &err), 0, "%s", err.text);
 	cr_assert_eq(read(ends[0], text, sizeof(text)), 3);
 	cr_assert_str_eq(text, "{}\n");
+}
+
+static void *read_slowly(void *argument)
+{
+	const int *fd = argument;
+	static char text[1 << 17];
+	size_t len = 0;
+	ssize_t n;
+
+	/* The writer finds the pipe full before anything is taken. */
+	poll(NULL, 0, 100);
+	while ((n = read(*fd, text + len, sizeof(text) - 1 - len)) > 0)
+		len += (size_t)n;
+	return text;
+}
+
+/* With 32 vCPUs a report is larger than a pipe. */
+Test(report, a_pipe_that_is_full_is_waited_for)
+{
+	static char letters[100000];
+	int ends[2];
+	char path[64];
+	pthread_t reader;
+	void *text;
+
+	memset(letters, 'x', sizeof(letters) - 1);
+	cr_assert_eq(pipe(ends), 0);
+	cr_assert_geq(fcntl(ends[1], F_SETPIPE_SZ, 4096), 4096);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", ends[1]);
+	cr_assert_eq(report_open(&report, path, &err), 0, "%s", err.text);
+	close(ends[1]);
+	cr_assert_eq(pthread_create(&reader, NULL, read_slowly, &ends[0]), 0);
+	cr_assert_eq(report_write(&report, json_pack("{s:s}", "text", letters), &err), 0, "%s",
+		     err.text);
+	pthread_join(reader, &text);
+	cr_assert_eq(strlen(text), sizeof(letters) - 1 + strlen("{\n  \"text\": \"\"\n}\n"));
+}
+
+/* Nobody reads it: that is said at once. */
+Test(report, a_fifo_without_a_reader_is_refused)
+{
+	const char *path = scratch("fifo");
+
+	cr_assert_eq(mkfifo(path, 0600), 0);
+	cr_assert_lt(report_open(&report, path, &err), 0);
+	cr_assert(has(err.text, "No such device or address"), "%s", err.text);
+}
+
+/* From here on, this process is on a file system that does not know O_TMPFILE. */
+static void forbid_nameless_files(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, O_TMPFILE & ~O_DIRECTORY, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EOPNOTSUPP),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {.len = ARRAY_LEN(filter), .filter = filter};
+
+	cr_assert_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	cr_assert_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+}
+
+Test(report, has_no_name_either_where_files_need_one)
+{
+	const char *path = scratch("r.json"), *folder = scratch("");
+
+	forbid_nameless_files();
+	cr_assert_eq(report_open(&report, path, &err), 0, "%s", err.text);
+	cr_assert_eq(count_files(folder), 0u);
+	cr_assert_eq(report_write(&report, json_pack("{s:i}", "n", 5), &err), 0, "%s", err.text);
+	cr_assert_eq(count_files(folder), 1u);
+	cr_assert_str_eq(read_file(path, NULL), "{\n  \"n\": 5\n}\n");
+}
+
+/* The disk is full: the older one stays as it is, and nothing beside it. */
+Test(report, that_cannot_be_written_leaves_nothing)
+{
+	static char letters[10000];
+	const char *path = write_file("r.json", "old", 3), *folder = scratch("");
+
+	for (int nameless = 1; nameless >= 0; nameless--) {
+		if (!nameless)
+			forbid_nameless_files();
+		memset(letters, 'x', sizeof(letters) - 1);
+		cr_assert_eq(report_open(&report, path, &err), 0, "%s", err.text);
+		signal(SIGXFSZ, SIG_IGN);
+		cr_assert_eq(setrlimit(RLIMIT_FSIZE, &(struct rlimit){4096, RLIM_INFINITY}), 0);
+		cr_assert_lt(report_write(&report, json_pack("{s:s}", "text", letters), &err), 0);
+		cr_assert_eq(
+			setrlimit(RLIMIT_FSIZE, &(struct rlimit){RLIM_INFINITY, RLIM_INFINITY}), 0);
+		cr_assert(has(err.text, "File too large"), "%s", err.text);
+		cr_assert_str_eq(read_file(path, NULL), "old");
+		cr_assert_eq(count_files(folder), 1u);
+	}
 }
 
 Test(report, a_folder_that_is_not_there_is_named)
