@@ -39,7 +39,10 @@ struct crash {
 	struct kvm_regs regs;
 	struct kvm_sregs sregs;
 	struct crash_walk rip, cr2;
+	uint32_t exit_reason;  /* the last KVM_EXIT_* */
 	uint32_t kvm_suberror; /* of KVM_EXIT_INTERNAL_ERROR */
+	uint64_t
+		exit_detail; /* of FAIL_ENTRY and UNKNOWN the CPU's reason, of SYSTEM_EVENT its type */
 	uint32_t n_kvm_data;
 	uint64_t kvm_data[CRASH_KVM_DATA];
 };

@@ -3,10 +3,6 @@
 
 #include <inttypes.h>
 
-#define INTERNAL_EMULATION 1 /* KVM_INTERNAL_ERROR_EMULATION */
-#define INTERNAL_DELIVERY  3 /* KVM_INTERNAL_ERROR_DELIVERY_EV */
-#define EFLAGS_MASK        UINT64_C(0xffffffff)
-
 static void print_registers(FILE *to, const struct kvm_regs *r, const struct kvm_sregs *s)
 {
 	const struct {
@@ -62,23 +58,71 @@ static void print_walk(FILE *to, const char *name, const struct crash_walk *walk
 		fprintf(to, "    gpa 0x%" PRIx64 " -> hva 0x%" PRIx64 "\n", walk->gpa, walk->hva);
 }
 
-static void print_kvm_error(FILE *to, const struct crash *crash)
+static const char *suberror_name(uint32_t suberror)
+{
+	switch (suberror) {
+	case KVM_INTERNAL_ERROR_EMULATION:
+		return " (an instruction it cannot emulate)";
+	case KVM_INTERNAL_ERROR_SIMUL_EX:
+		return " (exceptions that do not come together)";
+	case KVM_INTERNAL_ERROR_DELIVERY_EV:
+		return " (an exit while it delivered an event)";
+	case KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON:
+		return " (an exit it does not know)";
+	default:
+		return "";
+	}
+}
+
+static void print_suberror(FILE *to, const struct crash *crash)
 {
 	uint32_t n = crash->n_kvm_data < CRASH_KVM_DATA ? crash->n_kvm_data : CRASH_KVM_DATA;
 
 	fprintf(to, "  KVM: suberror %u%s; data", crash->kvm_suberror,
-		crash->kvm_suberror == INTERNAL_EMULATION ? " (an instruction it cannot emulate)"
-		: crash->kvm_suberror == INTERNAL_DELIVERY
-			? " (an exit while it delivered an event)"
-			: "");
+		suberror_name(crash->kvm_suberror));
 	for (uint32_t i = 0; i < n; i++)
 		fprintf(to, " %" PRIx64, crash->kvm_data[i]);
 	fputc('\n', to);
 }
 
+/* Of exits that say something more. */
+static const char *exit_name(uint32_t reason)
+{
+	switch (reason) {
+	case KVM_EXIT_FAIL_ENTRY:
+		return "the CPU refused to enter the guest";
+	case KVM_EXIT_UNKNOWN:
+		return "the CPU left the guest for a reason that KVM does not know";
+	case KVM_EXIT_SYSTEM_EVENT:
+		return "a system event";
+	default:
+		return NULL;
+	}
+}
+
+/* Why KVM cannot go on: an error of its own, or an exit that no guest should have here. */
+static void print_exit(FILE *to, const struct crash *crash)
+{
+	const char *name = exit_name(crash->exit_reason);
+
+	if (crash->exit_reason == KVM_EXIT_INTERNAL_ERROR)
+		print_suberror(to, crash);
+	else if (name != NULL)
+		fprintf(to, "  KVM: exit %u (%s): 0x%" PRIx64 "\n", crash->exit_reason, name,
+			crash->exit_detail);
+	else
+		fprintf(to, "  KVM: exit %u\n", crash->exit_reason);
+}
+
+static bool cannot_emulate(const struct crash *crash)
+{
+	return crash->exit_reason == KVM_EXIT_INTERNAL_ERROR &&
+	       crash->kvm_suberror == KVM_INTERNAL_ERROR_EMULATION;
+}
+
 static const char *hint_of(const struct crash *crash, enum end_reason reason)
 {
-	if (reason == END_KVM_ERROR && crash->kvm_suberror == INTERNAL_EMULATION)
+	if (reason == END_KVM_ERROR && cannot_emulate(crash))
 		return "KVM emulates this guest's code: on kvm_pvm all of ring 0, elsewhere "
 		       "accesses to addresses without memory. It knows integer instructions; "
 		       "SSE and x87 in ring 0 need VT-x or AMD-V";
@@ -99,7 +143,7 @@ void crash_print(FILE *to, const struct crash *crash, enum end_reason reason)
 	const char *hint = hint_of(crash, reason);
 
 	if (reason == END_KVM_ERROR)
-		print_kvm_error(to, crash);
+		print_exit(to, crash);
 	if (crash->was_reset) {
 		fprintf(to, "  KVM has reset the vCPU before it told of the fault (as it does on "
 			    "AMD-V): the guest's registers are lost\n");

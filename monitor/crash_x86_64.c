@@ -111,19 +111,38 @@ static void collect_bytes(const struct mem *mem, struct crash *crash)
 
 static void collect_kvm_data(const struct kvm_run *run, struct crash *crash)
 {
-	if (run->exit_reason != KVM_EXIT_INTERNAL_ERROR)
-		return;
 	crash->kvm_suberror = run->internal.suberror;
 	crash->n_kvm_data = run->internal.ndata < CRASH_KVM_DATA ? run->internal.ndata
 								 : CRASH_KVM_DATA;
 	memcpy(crash->kvm_data, run->internal.data, crash->n_kvm_data * sizeof(uint64_t));
 }
 
+static void collect_exit(const struct kvm_run *run, struct crash *crash)
+{
+	crash->exit_reason = run->exit_reason;
+	switch (run->exit_reason) {
+	case KVM_EXIT_INTERNAL_ERROR:
+		collect_kvm_data(run, crash);
+		break;
+	case KVM_EXIT_FAIL_ENTRY:
+		crash->exit_detail = run->fail_entry.hardware_entry_failure_reason;
+		break;
+	case KVM_EXIT_UNKNOWN:
+		crash->exit_detail = run->hw.hardware_exit_reason;
+		break;
+	case KVM_EXIT_SYSTEM_EVENT:
+		crash->exit_detail = run->system_event.type;
+		break;
+	default:
+		break;
+	}
+}
+
 void crash_collect(int vcpu_fd, const struct kvm_run *run, const struct mem *mem,
 		   struct crash *ret_crash)
 {
 	*ret_crash = (struct crash){0};
-	collect_kvm_data(run, ret_crash);
+	collect_exit(run, ret_crash);
 	if (ioctl(vcpu_fd, KVM_GET_REGS, &ret_crash->regs) < 0 ||
 	    ioctl(vcpu_fd, KVM_GET_SREGS, &ret_crash->sregs) < 0)
 		return;

@@ -214,6 +214,44 @@ Test(crash, a_report_survives_numbers_out_of_range)
 	text = print(&crash, END_KVM_ERROR);
 	cr_assert_lt(strlen(text), 8192u);
 	free(text);
+	crash.exit_reason = KVM_EXIT_INTERNAL_ERROR;
+	text = print(&crash, END_KVM_ERROR);
+	cr_assert_lt(strlen(text), 8192u);
+	free(text);
+}
+
+/* What KVM_RUN left, of a vCPU that tells nothing else. */
+static char *print_exit(struct kvm_run *run)
+{
+	struct crash crash;
+
+	crash_collect(-1, run, &mem, &crash);
+	return print(&crash, END_KVM_ERROR);
+}
+
+Test(crash, a_report_says_why_kvm_gave_up)
+{
+	struct kvm_run run = {.exit_reason = KVM_EXIT_INTERNAL_ERROR,
+			      .internal = {.suberror = KVM_INTERNAL_ERROR_EMULATION,
+					   .ndata = 2,
+					   .data = {0x11, 0x22}}};
+
+	cr_assert(strstr(print_exit(&run), "  KVM: suberror 1 (an instruction it cannot emulate); "
+					   "data 11 22\n") != NULL);
+	run = (struct kvm_run){.exit_reason = KVM_EXIT_FAIL_ENTRY,
+			       .fail_entry.hardware_entry_failure_reason = 0x80000021};
+	cr_assert_str_eq(print_exit(&run), "  KVM: exit 9 (the CPU refused to enter the guest): "
+					   "0x80000021\n");
+	run = (struct kvm_run){.exit_reason = KVM_EXIT_UNKNOWN, .hw.hardware_exit_reason = 77};
+	cr_assert_str_eq(
+		print_exit(&run),
+		"  KVM: exit 0 (the CPU left the guest for a reason that KVM does not know): "
+		"0x4d\n");
+	run = (struct kvm_run){.exit_reason = KVM_EXIT_SYSTEM_EVENT,
+			       .system_event.type = KVM_SYSTEM_EVENT_CRASH};
+	cr_assert_str_eq(print_exit(&run), "  KVM: exit 24 (a system event): 0x3\n");
+	run = (struct kvm_run){.exit_reason = KVM_EXIT_DEBUG};
+	cr_assert_str_eq(print_exit(&run), "  KVM: exit 4\n");
 }
 
 Test(crash, a_reset_vcpu_is_said_to_be_one)
