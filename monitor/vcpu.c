@@ -196,16 +196,19 @@ static void handle_failure(struct vcpu *vcpu, int error)
 
 enum vcpu_stop vcpu_run(struct vcpu *vcpu)
 {
+	int error;
+
 	while (ending_get(vcpu->env->ending, NULL) == END_NONE) {
 		if (atomic_exchange(&vcpu->signalled, false)) {
 			vcpu->run->immediate_exit = 0;
 			return VCPU_SIGNALLED;
 		}
-		if (ioctl(vcpu->fd, KVM_RUN, 0) < 0)
-			handle_failure(vcpu, errno);
+		error = ioctl(vcpu->fd, KVM_RUN, 0) < 0 ? errno : 0;
+		counters_stamp(vcpu->env->counters, PHASE_FIRST_EXIT);
+		if (error != 0)
+			handle_failure(vcpu, error);
 		else
 			handle_exit(vcpu);
-		counters_stamp(vcpu->env->counters, PHASE_FIRST_EXIT);
 	}
 	return VCPU_ENDED;
 }
