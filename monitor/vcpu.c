@@ -150,6 +150,7 @@ static void handle_exit(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
 
+	vcpu->refused = false;
 	switch (run->exit_reason) {
 	case KVM_EXIT_IO:
 		handle_io(vcpu);
@@ -185,10 +186,24 @@ static void handle_exit(struct vcpu *vcpu)
 	}
 }
 
-/* KVM_RUN itself failed. */
+static bool is_runnable(const struct vcpu *vcpu)
+{
+	struct kvm_mp_state mp;
+
+	return ioctl(vcpu->fd, KVM_GET_MP_STATE, &mp) == 0 && mp.mp_state == KVM_MP_STATE_RUNNABLE;
+}
+
+/*
+ * KVM_RUN itself failed. EAGAIN is what a vCPU gets that waited for its INIT or SIPI: it may well be
+ * runnable by then, and goes on. One that gets it again was refused by the host, which has no thread
+ * for KVM's own work, and would be for ever.
+ */
 static void handle_failure(struct vcpu *vcpu, int error)
 {
-	if (error == EINTR || error == EAGAIN)
+	bool was_refused = vcpu->refused;
+
+	vcpu->refused = error == EAGAIN && is_runnable(vcpu);
+	if (error == EINTR || (error == EAGAIN && !(was_refused && vcpu->refused)))
 		count(vcpu, (struct exit_key){.reason = EXIT_SIGNAL});
 	else
 		ending_set(vcpu->env->ending, END_HOST_ERROR, (uint32_t)error);

@@ -52,6 +52,7 @@ struct vcpu {
 	struct kvm_run *run;          /* [vcpu] */
 	struct vcpu_counters *counts; /* [vcpu] may be NULL */
 	int stats_fd;                 /* [vcpu] -1: KVM's own counts are not wanted */
+	bool refused;                 /* [vcpu] its last KVM_RUN was, although it could run */
 	_Atomic pid_t tid;            /* of its thread; 0: none yet */
 	_Atomic bool signalled;       /* [any] */
 	_Atomic int state;            /* [vcpu] writes: enum vcpu_state, at the end */

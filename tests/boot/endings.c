@@ -160,3 +160,24 @@ Test(endings, the_boot_timer_is_a_phase)
 			"booted");
 	cr_assert(found);
 }
+
+/* Supervisor and cell are two; the thread that KVM starts when the guest first runs is one too many. */
+Test(endings, a_host_without_a_thread_for_kvm_is_told)
+{
+	struct run run;
+
+	need_root("to become a user whom limits hold");
+	need_program("setpriv");
+	need_program("prlimit");
+	run = run_program(
+		(const char *const[]){"/usr/bin/setpriv", "--reuid=64999", "--regid=64999",
+				      "--clear-groups", "--inh-caps=+dac_override",
+				      "--ambient-caps=+dac_override", "/usr/bin/prlimit",
+				      "--nproc=2", mayfly_path(), "run", "--timeout=10s", NULL},
+		NULL);
+	if (run.status == 0)
+		cr_skip_test("KVM of this kernel starts no thread in the cell");
+	cr_assert_eq(run.status, 127, "%s", run.err);
+	cr_assert_str_eq(run.err, "mayfly: the host failed: KVM_RUN: Resource temporarily "
+				  "unavailable\n");
+}
