@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Compressed Linux kernels: their 64-bit entry, and the ELF file inside by its PVH entry. */
+#include <asm/bootparam.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -8,6 +9,21 @@
 #include "tests/fuzz/fuzz.h"
 
 #define ENTRY_64_OFFSET 0x200
+
+/* What it needs to unpack itself is RAM, and the initrd is not in its way. */
+static void check_room(const struct fuzz_boot *boot, uint64_t gpa, uint64_t len)
+{
+	const struct boot_params *params = mem_get(boot->mem, LAYOUT_ZERO_PAGE,
+						   sizeof(struct boot_params));
+	const struct setup_header *header = &params->hdr;
+	uint64_t needed = header->relocatable_kernel ? gpa : header->pref_address;
+
+	fuzz_check(needed >= LAYOUT_IMAGES);
+	fuzz_check(header->init_size == 0 || mem_get(boot->mem, needed, header->init_size) != NULL);
+	if (header->ramdisk_size > 0)
+		fuzz_check(header->ramdisk_image >= needed + header->init_size &&
+			   header->ramdisk_image >= gpa + len);
+}
 
 /* The protected-mode kernel is the file's end, and lies where it is entered. */
 static void check_kernel(const struct fuzz_boot *boot)
@@ -20,6 +36,7 @@ static void check_kernel(const struct fuzz_boot *boot)
 
 	fuzz_check(gpa >= LAYOUT_IMAGES && hva != NULL);
 	fuzz_check(memcmp(hva, image->bytes + offset, image->len - offset) == 0);
+	check_room(boot, gpa, image->len - offset);
 }
 
 /* What is inside, in no more bytes than are allowed. */

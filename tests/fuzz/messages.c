@@ -64,6 +64,14 @@ static void check_status(int status, const struct epilogue *epilogue)
 		fuzz_check(status == EXIT_STATUS_DIED);
 }
 
+/* A name that is not there is not printed; the cell may well say "(null)" itself. */
+static bool names_nothing(const struct epilogue *epilogue, const char *text)
+{
+	return epilogue->told && epilogue->last.type == FROM_CELL_FAILED &&
+	       strstr(text, "(null)") != NULL &&
+	       strstr(epilogue->last.failed.text, "(null)") == NULL;
+}
+
 /* Lets the epilogue speak into memory. glibc's streams may be set. */
 static void tell(struct epilogue *epilogue)
 {
@@ -81,6 +89,7 @@ static void tell(struct epilogue *epilogue)
 	fuzz_check(fclose(to) == 0 && len < 16384 && fuzz_are_ascii_lines(text, len));
 	fuzz_check(len == 0 || text[len - 1] == '\n');
 	fuzz_check(len > 0 || !outcome_is_bad(&epilogue->outcome) || epilogue->config->quiet);
+	fuzz_check(!names_nothing(epilogue, text));
 	check_status(status, epilogue);
 }
 
