@@ -44,6 +44,7 @@
 #define MADT_LAPIC       0
 #define MADT_IOAPIC      1
 #define MADT_CPU_ENABLED 1
+#define CPU_MAX          255U /* by APIC ids of eight bits, the last of which is for all CPUs */
 
 /* Tables are appended one after another; `at` is where the next one goes. */
 struct tables {
@@ -217,6 +218,9 @@ int acpi_write(const struct boot_machine *machine, const struct mem *mem, struct
 	uint64_t dsdt, fadt, madt;
 	int ret;
 
+	if (machine->n_cpus == 0 || machine->n_cpus > CPU_MAX)
+		return err_input(err, "ACPI: %u CPUs are not between 1 and %u", machine->n_cpus,
+				 CPU_MAX);
 	if (rsdp == NULL)
 		return err_input(err, "--memory: no room for the ACPI tables");
 	tables.bytes = rsdp + (LAYOUT_ACPI_TABLES - LAYOUT_RSDP);

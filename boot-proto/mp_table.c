@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "boot-proto/mp_table.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/le.h"
@@ -9,6 +10,8 @@
 #define MP_TABLE_ROOM  KIB(1) /* the last of base memory, where guests look for it */
 #define FLOATING_LEN   16
 #define HEADER_LEN     44
+#define CPU_LEN        20
+#define ENTRY_LEN      UINT64_C(8) /* of all others */
 #define SPEC_1_4       4
 #define APIC_VERSION   0x14
 #define CPU_ENABLED    1
@@ -17,6 +20,8 @@
 #define CPU_SIGNATURE  0x600
 #define IOAPIC_VERSION 0x11
 #define IOAPIC_PINS    24
+#define OTHERS         (1 + 1 + IOAPIC_PINS + 2) /* bus, IOAPIC, its lines, local lines */
+#define CPU_MAX        ((MP_TABLE_ROOM - FLOATING_LEN - HEADER_LEN - OTHERS * ENTRY_LEN) / CPU_LEN)
 #define BUS_ISA        0
 #define ALL_LAPICS     0xff
 
@@ -25,7 +30,7 @@ enum { INTERRUPT_VECTORED = 0, INTERRUPT_NMI = 1, INTERRUPT_EXTINT = 3 };
 
 static uint8_t *put_cpus(uint8_t *at, unsigned n_cpus)
 {
-	for (unsigned i = 0; i < n_cpus; i++, at += 20) {
+	for (unsigned i = 0; i < n_cpus; i++, at += CPU_LEN) {
 		at[0] = ENTRY_CPU;
 		at[1] = (uint8_t)i;
 		at[2] = APIC_VERSION;
@@ -84,21 +89,22 @@ static void put_header(uint8_t *header, size_t len, unsigned n_cpus)
 	header[6] = SPEC_1_4;
 	memcpy(header + 8, "MAYFLY  ", 8);
 	memcpy(header + 16, "MICROVM     ", 12);
-	le16_put(header + 34, (uint16_t)(n_cpus + 2 + IOAPIC_PINS + 2)); /* entries */
+	le16_put(header + 34, (uint16_t)(n_cpus + OTHERS)); /* entries */
 	le32_put(header + 36, MMIO_LAPIC);
 	header[7] = checksum(header, len);
 }
 
 int mp_table_write(const struct boot_machine *machine, const struct mem *mem, struct err *err)
 {
-	size_t len = FLOATING_LEN + HEADER_LEN + machine->n_cpus * 20UL +
-		     (2 + IOAPIC_PINS + 2) * 8UL;
 	uint8_t *floating = mem_get(mem, LAYOUT_MP_TABLE, MP_TABLE_ROOM);
 	uint8_t ioapic_id = (uint8_t)machine->n_cpus;
 	uint8_t *header, *at;
 
-	if (floating == NULL || len > MP_TABLE_ROOM)
-		return err_input(err, "MP table: no room for %u CPUs", machine->n_cpus);
+	if (machine->n_cpus == 0 || machine->n_cpus > CPU_MAX)
+		return err_input(err, "MP table: %u CPUs are not between 1 and %" PRIu64,
+				 machine->n_cpus, CPU_MAX);
+	if (floating == NULL)
+		return err_input(err, "--memory: no room for the MP table");
 	header = floating + FLOATING_LEN;
 	at = put_cpus(header + HEADER_LEN, machine->n_cpus);
 	at = put_bus_and_ioapic(at, ioapic_id);
