@@ -9,9 +9,10 @@ corpus=$root/corpus/$name crashes=$root/crashes log=$root/$name.log
 mkdir -p "$corpus" "$crashes"
 set -- "$corpus" "$seeds/$name"
 [ ! -d "tests/fuzz/regressions/$name" ] || set -- "$@" "tests/fuzz/regressions/$name"
-for dictionary in "tests/fuzz/$name.dict" "$seeds/$name.dict"; do
-	[ ! -f "$dictionary" ] || set -- "-dict=$dictionary" "$@"
-done
+# Some get theirs from the table of options, with the seeds.
+dictionary=$seeds/$name.dict
+[ -f "$dictionary" ] || dictionary=tests/fuzz/images.dict
+set -- "-dict=$dictionary" "$@"
 status=0
 "$program" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1500 -print_final_stats=1 \
 	-artifact_prefix="$crashes/$name-" "$@" >"$log" 2>&1 </dev/null || status=$?
