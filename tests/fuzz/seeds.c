@@ -264,9 +264,33 @@ static void put_endings(void)
 	}
 }
 
+/* Every way in which KVM gives up. */
+static void put_kvm_errors(void)
+{
+	static const uint32_t exits[] = {KVM_EXIT_INTERNAL_ERROR, KVM_EXIT_FAIL_ENTRY,
+					 KVM_EXIT_UNKNOWN, KVM_EXIT_SYSTEM_EVENT, UINT32_MAX};
+	struct from_cell message = {.type = FROM_CELL_ENDED};
+
+	for (size_t i = 0; i < ARRAY_LEN(exits); i++)
+		for (uint32_t suberror = 0; suberror < 5; suberror++) {
+			message.ended = sample_ending(END_KVM_ERROR);
+			message.ended.crash.exit_reason = exits[i];
+			message.ended.crash.kvm_suberror = suberror;
+			put_message(0, &message, from_cell_len(FROM_CELL_ENDED));
+		}
+}
+
 static void make_messages(void)
 {
-	struct from_cell message;
+	struct from_cell message = {0};
+
+	/* What is said of a cell that says nothing, by each outcome, with a report and without. */
+	for (uint16_t context = 0; context < 4; context++) {
+		put_message(context, &message, 8);
+		put_message(context | 0x100, &message, 8);
+		message.wish = 9;
+		put_message(context, &message, 8);
+	}
 
 	for (uint32_t type = 0; type <= FROM_CELL_ENDED + 1; type++)
 		for (uint16_t context = 0; context < 128; context = (uint16_t)(context + 4)) {
@@ -283,6 +307,7 @@ static void make_messages(void)
 			put_message(context, &message, len);
 		}
 	put_endings();
+	put_kvm_errors();
 }
 
 static void make_counters(void)

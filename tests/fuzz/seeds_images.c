@@ -149,6 +149,7 @@ static void put_elf64_variants(const char *harness, const struct image *image)
 	PUT_WITH(harness, &plain, image, load->p_paddr, UINT64_MAX);
 	PUT_WITH(harness, &plain, image, load->p_offset, UINT64_MAX);
 	PUT_WITH(harness, &plain, image, note->p_filesz, UINT64_MAX);
+	PUT_WITH(harness, &plain, image, note->p_filesz, 20);
 	PUT_WITH(harness, &plain, image, note->p_memsz, UINT64_MAX);
 	PUT_WITH(harness, &plain, image, note->p_offset, UINT64_MAX);
 	PUT_WITH(harness, &plain, image, note->p_offset, image->len - 2);
@@ -234,10 +235,12 @@ static void make_raws(void)
 		"  a\tb\nreboot ",
 	};
 	struct image large = {0};
+	uint8_t no_words = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		put_everywhere("raw",
 			       &(struct image){(uint8_t *)(uintptr_t)words[i], strlen(words[i])});
+	put_boot("raw", &plain, &(struct image){&no_words, 1});
 	for (size_t len = 1990; len <= 2100; len += 5) {
 		image_pad(&large, 1);
 		while (large.len < len)
@@ -274,6 +277,8 @@ static void make_streams(void)
 	seeds_put("decompress", "\0\0\0\0", 4, "BZh91AY", 7);
 	seeds_put("decompress", "\0\0\0\0", 4, "\x89LZO\0\r\n", 7);
 	seeds_put("decompress", "\0\0\0\0", 4, "\x1f", 1);
+	seeds_put("decompress", "\0\0\0\0", 4, "none of them", 12);
+	seeds_put("decompress", "\0\0\0\0", 4, "\x5d\0\0\0\x40\1\0\0\0\0\0\0\0\0\0\0\0\0", 18);
 	seeds_put("decompress", "\0\0\0\0", 4, "\x02\x21\x4c\x18\xff\xff\xff\xff", 8);
 	seeds_put("decompress", "\0\0\0\0", 4, "\x02\x21\x4c\x18\1\0\0\0\0", 9);
 }
