@@ -11,6 +11,8 @@ int raw_load(const struct boot_request *request, const struct mem *mem,
 	struct initrd initrd;
 	int ret;
 
+	if (all.len == 0)
+		return err_input(err, "raw image: it is empty, and has no first instruction");
 	if ((ret = boot_image_load(&request->kernel, all, mem, LAYOUT_IMAGES, err)) < 0 ||
 	    (ret = initrd_load(&request->initrd, mem, LAYOUT_IMAGES + all.len, GIB(4), &initrd,
 			       err)) < 0 ||
