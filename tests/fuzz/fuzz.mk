@@ -2,7 +2,7 @@
 # Fuzz harnesses: tests/fuzz/NAME.c for each NAME here. One with libFuzzer (KIND=fuzz), one for the
 # other kinds that runs inputs which are there (replay.c).
 
-FUZZ_NAMES := bzimage elf pvh raw decompress config_json cli messages counters
+FUZZ_NAMES := bzimage elf pvh raw decompress config_json cli messages counters walk
 # What they are to cover: the parsers of hostile bytes.
 FUZZ_COVERS := $(addprefix boot-proto/,bzimage.c elf.c linux_elf.c pvh.c raw.c initrd.c decompress.c cmdline.c \
 	zero_page.c boot.c image.c) \

@@ -310,6 +310,36 @@ static void make_messages(void)
 	put_kvm_errors();
 }
 
+/* Five tables of one entry each, walked in every paging mode. */
+static void make_walks(void)
+{
+	static const struct {
+		uint64_t cr0, cr4, efer;
+	} modes[] = {{0, 0, 0},
+		     {1U << 31, 0, 0},
+		     {1U << 31, 1 << 5, 0},
+		     {1U << 31, 1 << 5, 1 << 10},
+		     {1U << 31, 1 << 5 | 1 << 12, 1 << 10}};
+
+	for (size_t i = 0; i < ARRAY_LEN(modes); i++)
+		for (unsigned large = 0; large < 7; large++) {
+			const uint64_t control[] = {modes[i].cr0, 0x1000, modes[i].cr4,
+						    modes[i].efer, 0x123};
+			uint8_t records[5 * 10];
+
+			for (unsigned level = 0; level < 5; level++) {
+				uint16_t place = (uint16_t)(0x1000 * (level + 1) / 8);
+				uint64_t entry = 0x1000 * (level + 2) | 3 |
+						 (level == large ? 0x80 : 0);
+
+				entry = level + 1 == large ? 0 : large == 6 ? UINT64_MAX : entry;
+				memcpy(records + 10UL * level, &place, sizeof(place));
+				memcpy(records + 10UL * level + 2, &entry, sizeof(entry));
+			}
+			seeds_put("walk", control, sizeof(control), records, sizeof(records));
+		}
+}
+
 static void make_counters(void)
 {
 	struct {
@@ -387,6 +417,7 @@ int main(int argc, char **argv)
 	make_command_lines();
 	make_messages();
 	make_counters();
+	make_walks();
 	make_dictionaries();
 	return 0;
 }
