@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/time.h>
 
 #define MUCH  (1U << 20) /* more than a pipe holds */
 #define CHUNK 4096
@@ -53,49 +52,42 @@ Test(fd, what_the_host_refuses_is_told)
 	cr_assert_eq(fd_write_all(open("/dev/full", O_WRONLY), &byte, 1), -ENOSPC);
 }
 
-static void on_alarm(int signal)
+static void on_signal(int signal)
 {
 	(void)signal;
 }
 
-static void *read_slowly(void *argument)
-{
-	int fd = *(int *)argument;
-	static uint8_t bytes[MUCH];
-	size_t got = 0;
-	ssize_t n;
+static int ends[2];
+static pthread_t writer;
 
-	while (got < MUCH && (n = read(fd, bytes + got, CHUNK)) > 0) {
-		got += (size_t)n;
-		usleep(100);
+/* Interrupts a write that was short, and the one after it, for which there is no room at all. */
+static void *read_and_disturb(void *bytes)
+{
+	size_t got = 0;
+	ssize_t n = 1;
+
+	for (; got < MUCH && n > 0; got += (size_t)n) {
+		pthread_kill(writer, SIGUSR1);
+		usleep(200);
+		pthread_kill(writer, SIGUSR1);
+		n = read(ends[0], (uint8_t *)bytes + got, CHUNK);
 	}
-	return bytes;
+	return NULL;
 }
 
-/* Signals cut writes short; only the writing thread takes them. */
 Test(fd, writes_all_through_signals_and_short_counts)
 {
-	const struct sigaction action = {.sa_handler = on_alarm};
-	const struct itimerval often = {.it_interval = {.tv_usec = 500},
-					.it_value = {.tv_usec = 500}};
-	static uint8_t much[MUCH];
-	sigset_t alarm;
-	pthread_t thread;
-	void *got;
-	int ends[2];
+	const struct sigaction action = {.sa_handler = on_signal};
+	static uint8_t much[MUCH], got[MUCH];
+	pthread_t reader;
 
 	for (size_t i = 0; i < sizeof(much); i++)
 		much[i] = (uint8_t)(i * 31 >> 4);
 	cr_assert_eq(pipe(ends), 0);
-	sigaction(SIGALRM, &action, NULL);
-	sigemptyset(&alarm);
-	sigaddset(&alarm, SIGALRM);
-	pthread_sigmask(SIG_BLOCK, &alarm, NULL);
-	cr_assert_eq(pthread_create(&thread, NULL, read_slowly, &ends[0]), 0);
-	pthread_sigmask(SIG_UNBLOCK, &alarm, NULL);
-	setitimer(ITIMER_REAL, &often, NULL);
+	sigaction(SIGUSR1, &action, NULL);
+	writer = pthread_self();
+	cr_assert_eq(pthread_create(&reader, NULL, read_and_disturb, got), 0);
 	cr_assert_eq(fd_write_all(ends[1], much, sizeof(much)), 0);
-	setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
-	pthread_join(thread, &got);
+	pthread_join(reader, NULL);
 	cr_assert_arr_eq(got, much, sizeof(much));
 }
