@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <linux/kvm.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -20,7 +21,7 @@ static void send_msi(void *kernel, struct ioapic_msi msi)
 
 static void set_routes(void *kernel, const struct ioapic_route routes[IOAPIC_PINS])
 {
-	const struct irqchip *chip = kernel;
+	struct irqchip *chip = kernel;
 	struct {
 		struct kvm_irq_routing head;
 		struct kvm_irq_routing_entry entries[IOAPIC_PINS];
@@ -38,7 +39,9 @@ static void set_routes(void *kernel, const struct ioapic_route routes[IOAPIC_PIN
 		entry->u.msi.data = routes[pin].msi.data;
 		table.head.nr++;
 	}
-	ioctl(chip->vm_fd, KVM_SET_GSI_ROUTING, &table);
+	/* Else an EOI would go unseen, and the line be dead from then on. */
+	if (ioctl(chip->vm_fd, KVM_SET_GSI_ROUTING, &table) < 0)
+		atomic_store(&chip->error, errno);
 }
 
 static const struct ioapic_ops kernel_ops = {.send = send_msi, .set_routes = set_routes};

@@ -18,6 +18,7 @@ enum irqchip_kind { IRQCHIP_AUTO, IRQCHIP_SPLIT, IRQCHIP_KERNEL, IRQCHIP_KIND_CO
 struct irqchip {
 	enum irqchip_kind kind; /* [ro] never IRQCHIP_AUTO */
 	int vm_fd;              /* [ro] */
+	_Atomic int error;      /* [vcpu] errno of what KVM refused while the guest ran: the end */
 	struct ioapic ioapic;   /* split only */
 };
 

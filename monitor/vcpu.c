@@ -112,6 +112,7 @@ static void handle_mmio(struct vcpu *vcpu)
 				    .data = run->mmio.data,
 				    .len = run->mmio.len,
 				    .is_write = run->mmio.is_write != 0};
+	int error;
 
 	count(vcpu, (struct exit_key){
 			    .reason = access.is_write ? EXIT_MMIO_WRITE : EXIT_MMIO_READ,
@@ -120,6 +121,9 @@ static void handle_mmio(struct vcpu *vcpu)
 			    .address = range != NULL ? 0 : access.address,
 		    });
 	bus_access(range, &access);
+	error = atomic_load(&vcpu->env->irqchip->error);
+	if (error != 0)
+		ending_set(vcpu->env->ending, END_HOST_ERROR, (uint32_t)error);
 }
 
 /* The vCPU cannot go on; what it leaves behind is for the report. */

@@ -36,15 +36,20 @@ int vcpu_set_cpuid(struct vcpu *vcpu, const struct cpuid *cpuid, struct err *err
 		struct kvm_msrs head;
 		struct kvm_msr_entry entries[2];
 	} msrs = {
-		.head = {.nmsrs = 2},
+		.head = {.nmsrs = ARRAY_LEN(msrs.entries)},
 		.entries = {{.index = MSR_MISC_ENABLE, .data = MISC_FAST_STRINGS},
 			    {.index = MSR_MTRR_DEF_TYPE, .data = MTRR_ON_WRITE_BACK}},
 	};
+	int n_set;
 
 	if (ioctl(vcpu->fd, KVM_SET_CPUID2, cpuid) < 0)
 		return err_host(err, errno, "vCPU %u: CPUID", vcpu->index);
-	if (ioctl(vcpu->fd, KVM_SET_MSRS, &msrs) < 0)
+	n_set = ioctl(vcpu->fd, KVM_SET_MSRS, &msrs);
+	if (n_set < 0)
 		return err_host(err, errno, "vCPU %u: MSRs", vcpu->index);
+	if (n_set < (int)ARRAY_LEN(msrs.entries))
+		return err_host(err, EINVAL, "vCPU %u: MSR 0x%x", vcpu->index,
+				msrs.entries[n_set].index);
 	return 0;
 }
 
