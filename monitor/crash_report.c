@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "monitor/crash_report.h"
 
+#include <asm/processor-flags.h>
 #include <inttypes.h>
 
 static void print_registers(FILE *to, const struct kvm_regs *r, const struct kvm_sregs *s)
@@ -25,10 +26,10 @@ static void print_registers(FILE *to, const struct kvm_regs *r, const struct kvm
 		fprintf(to, "%s%6s %016" PRIx64 "%s", i % 4 == 0 ? "  " : " ", all[i].name,
 			all[i].value, i % 4 == 3 ? "\n" : "");
 	fprintf(to, "  mode: %s\n",
-		s->cs.l != 0        ? "64 bits"
-		: (s->cr0 & 1) == 0 ? "real"
-		: s->cs.db != 0     ? "32 bits"
-				    : "16 bits");
+		s->cs.l != 0                 ? "64 bits"
+		: (s->cr0 & X86_CR0_PE) == 0 ? "real"
+		: s->cs.db != 0              ? "32 bits"
+					     : "16 bits");
 }
 
 static void print_bytes(FILE *to, const struct crash *crash)

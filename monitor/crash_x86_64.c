@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Page walks as in [Intel SDM 3A chapter 4]; every table is read as the guest left it. */
+#include <asm/processor-flags.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
 #include "base/le.h"
 #include "monitor/crash.h"
 
-#define CR0_PAGING  (UINT64_C(1) << 31)
-#define CR4_PAE     (UINT64_C(1) << 5)
-#define CR4_LA57    (UINT64_C(1) << 12)
 #define CR3_PAE     UINT64_C(0xffffffe0)
 #define EFER_LMA    (UINT64_C(1) << 10)
 #define PTE_PRESENT UINT64_C(0x01)
@@ -28,11 +26,11 @@ struct paging {
 
 static struct paging paging_of(const struct kvm_sregs *sregs)
 {
-	if ((sregs->cr0 & CR0_PAGING) == 0)
+	if ((sregs->cr0 & X86_CR0_PG) == 0)
 		return (struct paging){0};
 	if ((sregs->efer & EFER_LMA) != 0)
-		return (struct paging){(sregs->cr4 & CR4_LA57) != 0 ? 5 : 4, 9, 8, 9, 2};
-	if ((sregs->cr4 & CR4_PAE) != 0)
+		return (struct paging){(sregs->cr4 & X86_CR4_LA57) != 0 ? 5 : 4, 9, 8, 9, 2};
+	if ((sregs->cr4 & X86_CR4_PAE) != 0)
 		return (struct paging){3, 9, 8, 2, 1};
 	return (struct paging){2, 10, 4, 10, 1};
 }

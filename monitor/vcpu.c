@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "monitor/vcpu.h"
 
+#include <asm/processor-flags.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -236,7 +237,6 @@ static enum vcpu_state read_state(const struct vcpu *vcpu)
 {
 	struct kvm_mp_state mp;
 	struct kvm_regs regs;
-	const uint64_t interrupts_on = 0x200; /* RFLAGS.IF */
 
 	if (ioctl(vcpu->fd, KVM_GET_MP_STATE, &mp) < 0 || ioctl(vcpu->fd, KVM_GET_REGS, &regs) < 0)
 		return VCPU_UNKNOWN;
@@ -244,7 +244,7 @@ static enum vcpu_state read_state(const struct vcpu *vcpu)
 		return VCPU_RAN;
 	if (mp.mp_state != KVM_MP_STATE_HALTED)
 		return VCPU_NOT_STARTED;
-	return (regs.rflags & interrupts_on) != 0 ? VCPU_SLEPT : VCPU_SLEPT_MASKED;
+	return (regs.rflags & X86_EFLAGS_IF) != 0 ? VCPU_SLEPT : VCPU_SLEPT_MASKED;
 }
 
 void vcpu_park(struct vcpu *vcpu)

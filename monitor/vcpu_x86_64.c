@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The registers a vCPU starts with. [Intel SDM 3A §2.2, §9.1], [linux boot.rst], [pvh.pandoc] */
+#include <asm/processor-flags.h>
 #include <errno.h>
 #include <sys/ioctl.h>
 
 #include "boot-proto/entry_x86_64.h"
 #include "monitor/vcpu.h"
 
-#define CR0_PROTECTED 0x1U
-#define CR0_TYPE      0x10U
-#define CR0_PAGING    0x80000000U
-#define CR4_PAE       0x20U
-#define EFER_LME      0x100U
-#define EFER_LMA      0x400U
-#define RFLAGS_FIXED  0x2U
+#define EFER_LME 0x100U
+#define EFER_LMA 0x400U
 
 /* Segment types */
 #define TYPE_CODE 11 /* execute, read, accessed */
@@ -82,14 +78,14 @@ static void set_segments(struct kvm_sregs *sregs, bool long_mode)
 
 static void set_mode(struct kvm_sregs *sregs, bool long_mode)
 {
-	sregs->cr0 = CR0_PROTECTED | CR0_TYPE;
+	sregs->cr0 = X86_CR0_PE | X86_CR0_ET;
 	sregs->cr4 = 0;
 	sregs->efer = 0;
 	if (!long_mode)
 		return;
-	sregs->cr0 |= CR0_PAGING;
+	sregs->cr0 |= X86_CR0_PG;
 	sregs->cr3 = LAYOUT_PAGE_TABLES;
-	sregs->cr4 = CR4_PAE;
+	sregs->cr4 = X86_CR4_PAE;
 	sregs->efer = EFER_LME | EFER_LMA;
 }
 
@@ -115,6 +111,6 @@ void vcpu_set_entry(struct vcpu *vcpu, const struct boot_entry *entry)
 					     .rsp = entry->rsp,
 					     .rsi = entry->rsi,
 					     .rbx = entry->rbx,
-					     .rflags = RFLAGS_FIXED};
+					     .rflags = X86_EFLAGS_FIXED};
 	run->kvm_dirty_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
 }

@@ -3,9 +3,10 @@
  * smp_trampoline.S - real mode to long mode, copied to 0x2000. Addresses are relative to its start,
  * because it runs at another place than it is linked for.
  */
+#include <asm/processor-flags.h>
+
 #define BASE                0x2000
-#define CR0_PROTECTED_PAGED 0x80000011
-#define CR4_PAE             0x20
+#define CR0_PROTECTED_PAGED (X86_CR0_PE | X86_CR0_ET | X86_CR0_PG)
 #define MSR_EFER            0xc0000080
 #define EFER_LONG_MODE      0x100
 
@@ -18,7 +19,7 @@ smp_trampoline:
 	mov	%cs, %ax
 	mov	%ax, %ds
 	lgdtl	pointer - smp_trampoline
-	mov	$CR4_PAE, %eax
+	mov	$X86_CR4_PAE, %eax
 	mov	%eax, %cr4
 	mov	cr3 - smp_trampoline, %eax
 	mov	%eax, %cr3

@@ -5,10 +5,11 @@
  *
  * Goes to long mode on descriptors and page tables of its own, and then as start.S does.
  */
+#include <asm/processor-flags.h>
+
 #include "boot-proto/pvh_abi.h"
 
-#define CR0_PROTECTED_PAGED 0x80000011
-#define CR4_PAE             0x20
+#define CR0_PROTECTED_PAGED (X86_CR0_PE | X86_CR0_ET | X86_CR0_PG)
 #define MSR_EFER            0xc0000080
 #define EFER_LONG_MODE      0x100
 #define SELECTOR_CODE       0x10
@@ -20,7 +21,7 @@
 guest_entry_pvh:
 	mov	$pml4, %eax
 	mov	%eax, %cr3
-	mov	$CR4_PAE, %eax
+	mov	$X86_CR4_PAE, %eax
 	mov	%eax, %cr4
 	mov	$MSR_EFER, %ecx
 	mov	$EFER_LONG_MODE, %eax

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* user_entry.S - to ring 3 by IRETQ, and back to the caller from the handler of its last call. */
+#include <asm/processor-flags.h>
+
 #include "images/lib/interrupts.h"
 
-#define RFLAGS_USER 0x202
+#define RFLAGS_USER (X86_EFLAGS_IF | X86_EFLAGS_FIXED)
 
 	.text
 	.global user_enter, user_leave
