@@ -177,6 +177,21 @@ static int open_all(const struct config *config, struct files *files, struct err
 	return ret;
 }
 
+static void close_one(int *fd)
+{
+	if (*fd > STDERR_FILENO)
+		close(*fd);
+	*fd = -1;
+}
+
+static void close_all(struct files *files)
+{
+	close_one(&files->kvm);
+	close_one(&files->kernel.fd);
+	close_one(&files->initrd.fd);
+	close_one(&files->output);
+}
+
 int files_open(const struct config *config, struct files *ret_files, struct err *err)
 {
 	int ret;
@@ -185,21 +200,6 @@ int files_open(const struct config *config, struct files *ret_files, struct err 
 		.kvm = -1, .kernel = {.fd = -1}, .initrd = {.fd = -1}, .output = -1, .input = -1};
 	ret = open_all(config, ret_files, err);
 	if (ret < 0)
-		files_close(ret_files);
+		close_all(ret_files);
 	return ret;
-}
-
-static void close_one(int *fd)
-{
-	if (*fd > STDERR_FILENO)
-		close(*fd);
-	*fd = -1;
-}
-
-void files_close(struct files *files)
-{
-	close_one(&files->kvm);
-	close_one(&files->kernel.fd);
-	close_one(&files->initrd.fd);
-	close_one(&files->output);
 }

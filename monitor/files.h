@@ -19,9 +19,6 @@ struct files {
 /* Opens it all. Errors: the host's, with the option or file; nothing stays open. */
 MUST_CHECK int files_open(const struct config *config, struct files *ret_files, struct err *err);
 
-/* Closes what files_open() opened; safe twice. */
-void files_close(struct files *files);
-
 /* Makes sure that descriptors 0 to 2 are taken, so that nothing we open lands there. */
 MUST_CHECK int files_reserve_standard(struct err *err);
 

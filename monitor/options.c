@@ -161,14 +161,6 @@ const struct option_def options[] = {
 
 const size_t n_options = ARRAY_LEN(options);
 
-const struct option_def *option_find(const char *name)
-{
-	for (size_t i = 0; i < n_options; i++)
-		if (strcmp(options[i].name, name) == 0)
-			return &options[i];
-	return NULL;
-}
-
 static int set_bool(bool *place, const char *value, struct err *err)
 {
 	if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)

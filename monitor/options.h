@@ -48,9 +48,6 @@ extern const size_t n_options;
 extern const char *const format_names[];  /* of enum boot_format */
 extern const char *const irqchip_names[]; /* of enum irqchip_kind */
 
-/* Finds an option by name, or NULL. */
-const struct option_def *option_find(const char *name);
-
 /*
  * Sets an option from text; `value` is NULL where none was given. The text must outlive `config`.
  * Errors: -EINVAL, without the option's name, which the caller knows how the user wrote.

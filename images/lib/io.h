@@ -30,14 +30,6 @@ static inline uint8_t in8(uint16_t port)
 	return value;
 }
 
-static inline uint32_t in32(uint16_t port)
-{
-	uint32_t value;
-
-	__asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
-	return value;
-}
-
 /* Registers in memory: exactly one access of the width, by a plain move. */
 static inline uint32_t mmio_read32(uint64_t address)
 {
