@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "monitor/cli.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -17,11 +16,6 @@
 #define CONFIG_LEN_MAX (1 << 20)
 #define LONG_ONLY      256 /* getopt's value of an option: its letter, or this plus its index */
 #define HELP           1000
-
-static bool is_positional(const struct option_def *option)
-{
-	return isupper((unsigned char)option->name[0]);
-}
 
 static int has_argument(const struct option_def *option)
 {
@@ -52,7 +46,7 @@ static void fill_tables(struct getopt_tables *tables)
 
 	*tables = (struct getopt_tables){.letters = ":h"};
 	for (size_t i = 0; i < n_options; i++) {
-		if (is_positional(&options[i]))
+		if (option_is_positional(&options[i]))
 			continue;
 		tables->longs[n++] = (struct option){options[i].name, has_argument(&options[i]),
 						     NULL, LONG_ONLY + (int)i};

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <ctype.h>
 #include <string.h>
 
 #include "monitor/cli.h"
@@ -59,7 +58,7 @@ static void print_option(FILE *to, const struct option_def *option)
 	const char *rest = help;
 	bool optional = option->kind == OPTION_TABLE;
 
-	if (isupper((unsigned char)option->name[0]))
+	if (option_is_positional(option))
 		snprintf(left, sizeof(left), "  %s", option->argument);
 	else
 		snprintf(left, sizeof(left), "  %c%c%c --%s%s%s%s", option->letter ? '-' : ' ',

@@ -9,6 +9,7 @@
 #ifndef MAYFLY_MONITOR_OPTIONS_H
 #define MAYFLY_MONITOR_OPTIONS_H
 
+#include <ctype.h>
 #include <jansson.h>
 
 #include "monitor/config.h"
@@ -47,6 +48,12 @@ extern const size_t n_options;
 
 extern const char *const format_names[];  /* of enum boot_format */
 extern const char *const irqchip_names[]; /* of enum irqchip_kind */
+
+/* Is it told by its place on the command line? Then it is not by its name. */
+static inline bool option_is_positional(const struct option_def *option)
+{
+	return isupper((unsigned char)option->name[0]) != 0;
+}
 
 /*
  * Sets an option from text; `value` is NULL where none was given. The text must outlive `config`.

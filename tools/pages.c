@@ -12,11 +12,6 @@
 
 #define LINE_MAX_LEN 1024
 
-static bool is_positional(const struct option_def *option)
-{
-	return isupper((unsigned char)option->name[0]);
-}
-
 static bool takes_file(const struct option_def *option)
 {
 	return option->argument != NULL && strstr(option->argument, "FILE") != NULL;
@@ -50,7 +45,7 @@ static void fixed_values(const struct option_def *option, char *text, size_t siz
 
 static void print_man_option(const struct option_def *option)
 {
-	if (is_positional(option)) {
+	if (option_is_positional(option)) {
 		printf(".It Ar %s\n", option->argument);
 	} else {
 		printf(".It ");
@@ -90,7 +85,7 @@ static int print_man(void)
 static void print_words(void)
 {
 	for (size_t i = 0; i < n_options; i++) {
-		if (is_positional(&options[i]))
+		if (option_is_positional(&options[i]))
 			continue;
 		if (options[i].letter != 0)
 			printf("-%c ", options[i].letter);
@@ -120,7 +115,8 @@ static int print_bash(void)
 	       "\tcase $prev in\n");
 	for (size_t i = 0; i < n_options; i++) {
 		fixed_values(&options[i], values, sizeof(values));
-		if (is_positional(&options[i]) || (values[0] == '\0' && !takes_file(&options[i])))
+		if (option_is_positional(&options[i]) ||
+		    (values[0] == '\0' && !takes_file(&options[i])))
 			continue;
 		printf("\t--%s", options[i].name);
 		if (options[i].letter != 0)
@@ -196,7 +192,7 @@ static int print_zsh(void)
 				     : options[i].kind == OPTION_TABLE ? "=-"
 								       : "=";
 
-		if (is_positional(&options[i]))
+		if (option_is_positional(&options[i]))
 			continue;
 		if (options[i].letter != 0)
 			printf("\t\t\t'(-%c --%s)'{-%c,--%s%s}'[", options[i].letter,
@@ -235,7 +231,7 @@ static int print_fish(void)
 	       "complete -c mayfly -n __fish_use_subcommand -f -a doctor -d 'look at this host'\n"
 	       "complete -c mayfly -n '__fish_seen_subcommand_from doctor' -l json -d 'as JSON'\n");
 	for (size_t i = 0; i < n_options; i++) {
-		if (is_positional(&options[i]))
+		if (option_is_positional(&options[i]))
 			continue;
 		fixed_values(&options[i], values, sizeof(values));
 		printf("complete -c mayfly -n '__fish_seen_subcommand_from run' -l %s",
