@@ -95,13 +95,29 @@ static void print_words(void)
 	printf("--help");
 }
 
+/* One that may be left out follows "=" only: a word of its own would be the IMAGE. */
+static void print_bash_value(const struct option_def *option, const char *values)
+{
+	bool optional = option->kind == OPTION_TABLE;
+
+	if (optional)
+		printf("\t\tif [ \"$split\" = true ]; then\n");
+	if (values[0] != '\0')
+		printf("\t\tmapfile -t COMPREPLY < <(compgen -W '%s' -- \"$cur\")\n", values);
+	if (takes_file(option))
+		printf("\t\t_filedir\n");
+	printf("\t\treturn\n");
+	if (optional)
+		printf("\t\tfi\n");
+}
+
 static int print_bash(void)
 {
 	char values[256];
 
 	printf("# bash completion for mayfly\n"
 	       "_mayfly() {\n"
-	       "\tlocal cur prev words cword\n"
+	       "\tlocal cur prev words cword split\n"
 	       "\t_init_completion -s || return\n"
 	       "\tif [ \"$cword\" -eq 1 ]; then\n"
 	       "\t\tmapfile -t COMPREPLY < <(compgen -W 'run doctor --help --version' -- \"$cur\")\n"
@@ -122,12 +138,8 @@ static int print_bash(void)
 		if (options[i].letter != 0)
 			printf(" | -%c", options[i].letter);
 		printf(")\n");
-		if (values[0] != '\0')
-			printf("\t\tmapfile -t COMPREPLY < <(compgen -W '%s' -- \"$cur\")\n",
-			       values);
-		if (takes_file(&options[i]))
-			printf("\t\t_filedir\n");
-		printf("\t\treturn\n\t\t;;\n");
+		print_bash_value(&options[i], values);
+		printf("\t\t;;\n");
 	}
 	printf("\tesac\n"
 	       "\tif [[ $cur == -* ]]; then\n"

@@ -81,11 +81,42 @@ Test(commands, the_man_page_has_every_option_and_its_field)
 		char escaped[64];
 
 		snprintf(escaped, sizeof(escaped), "%s%s",
-			 options[i].name[0] >= 'a' ? "Fl \\-" : "Ar ", options[i].name);
+			 option_is_positional(&options[i]) ? "Ar " : "Fl \\-", options[i].name);
 		cr_assert(has(page, escaped), "%s", escaped);
 		if (options[i].json != NULL)
 			cr_assert(has(page, options[i].json), "%s", options[i].json);
 	}
+}
+
+/*
+ * What bash would offer, with a _filedir that names one file: `state` is what _init_completion sets.
+ * "split" at the end: it got out of the function.
+ */
+static const char *completed(const char *state)
+{
+	char path[256], script[1024];
+
+	snprintf(path, sizeof(path), "%.200s", mayfly_path());
+	snprintf(strrchr(path, '/'), 64, "/completion/mayfly.bash");
+	if (access(path, R_OK) < 0)
+		cr_skip_test("the completion is not here: %s", path);
+	snprintf(script, sizeof(script),
+		 "_init_completion() { words=(mayfly run); cword=3; %s; }\n"
+		 "_filedir() { COMPREPLY=(FILE); }\n"
+		 ". %s; _mayfly; echo \"${COMPREPLY[*]} ${split+split}\"",
+		 state, path);
+	return run_program((const char *const[]){"/bin/bash", "-c", script, NULL}, NULL).out;
+}
+
+/* A value that may be left out follows "=" only: as a word of its own it would be the IMAGE. */
+Test(commands, bash_completes_values_where_they_are_values)
+{
+	need_program("bash");
+	cr_assert_str_eq(completed("prev=--format cur=p split=false"), "pvh \n");
+	cr_assert_str_eq(completed("prev=--format cur=p split=true"), "pvh \n");
+	cr_assert_str_eq(completed("prev=--exits cur= split=true"), "json \n");
+	cr_assert_str_eq(completed("prev=--exits cur= split=false"), "FILE \n");
+	cr_assert_str_eq(completed("prev=--exits cur=--mem split=false"), "--memory= --memfd \n");
 }
 
 /* --- exit statuses that need no guest ---------------------------------------------------------- */
