@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "monitor/cli.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -44,6 +45,7 @@ static void fill_tables(struct getopt_tables *tables)
 {
 	unsigned n = 0;
 
+	assert(n_options + 2 <= OPTIONS_MAX); /* --help, and the empty one at the end */
 	*tables = (struct getopt_tables){.letters = ":h"};
 	for (size_t i = 0; i < n_options; i++) {
 		if (option_is_positional(&options[i]))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "monitor/doctor.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -34,8 +35,10 @@ struct doctor {
 
 static struct finding *add(struct doctor *doctor, enum verdict verdict, const char *name)
 {
-	struct finding *finding = &doctor->findings[doctor->n++];
+	struct finding *finding;
 
+	assert(doctor->n < FINDINGS_MAX);
+	finding = &doctor->findings[doctor->n++];
 	*finding = (struct finding){.verdict = verdict, .name = name};
 	return finding;
 }
@@ -176,10 +179,9 @@ static const struct capability {
 	{KVM_CAP_SIGNAL_MSI, FATAL, "message-signalled interrupts", "a newer kernel has it"},
 	{KVM_CAP_IMMEDIATE_EXIT, FATAL, "immediate exit", "a newer kernel has it"},
 	{KVM_CAP_MP_STATE, FATAL, "vCPU states", "a newer kernel has it"},
+	{KVM_CAP_SYNC_REGS, FATAL, "registers in the shared page", "a newer kernel has it"},
 	{KVM_CAP_TSC_DEADLINE_TIMER, LACKING, "TSC deadline timer",
 	 "guests fall back to a slower timer; a newer kernel has it"},
-	{KVM_CAP_SYNC_REGS, LACKING, "synchronised registers",
-	 "--exits cannot tell addresses; a newer kernel has it"},
 	{KVM_CAP_BINARY_STATS_FD, LACKING, "statistics",
 	 "--exits cannot tell what KVM counts; Linux 5.14 and later have it"},
 };
