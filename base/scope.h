@@ -8,6 +8,7 @@
 #ifndef MAYFLY_BASE_SCOPE_H
 #define MAYFLY_BASE_SCOPE_H
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <unistd.h>
 
