@@ -26,11 +26,9 @@ static struct process start(const char *option, const char *value)
 
 static char *proc_of_cell(const struct process *process, const char *what)
 {
-	char path[96], *text;
+	char path[96];
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", process->pid, process->pid);
-	text = read_file(path, NULL);
-	snprintf(path, sizeof(path), "/proc/%lu/%s", strtoul(text, NULL, 10), what);
+	snprintf(path, sizeof(path), "/proc/%d/%s", child_of(process->pid), what);
 	return read_file(path, NULL);
 }
 

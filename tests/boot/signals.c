@@ -4,7 +4,6 @@
  * no file behind, and the report where there was somebody to write it.
  */
 #include <criterion/criterion.h>
-#include <dirent.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
@@ -28,22 +27,6 @@ static struct process start(const char *act)
 static void sleep_us(unsigned us)
 {
 	nanosleep(&(struct timespec){us / 1000000, (us % 1000000) * 1000L}, NULL);
-}
-
-/* The children of a process, as /proc has them; 0: none. */
-static pid_t child_of(pid_t parent)
-{
-	char path[64], text[64] = "";
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", parent, parent);
-	file = fopen(path, "r");
-	if (file == NULL)
-		return 0;
-	if (fgets(text, sizeof(text), file) == NULL)
-		text[0] = '\0';
-	fclose(file);
-	return (pid_t)strtol(text, NULL, 10);
 }
 
 /* Is it gone, or a zombie that somebody else has to reap, within a second? */
@@ -254,17 +237,6 @@ Test(signals, the_cell_dies_with_its_supervisor)
 	kill(process.pid, SIGKILL);
 	process_finish(&process);
 	cr_assert(goes_away(cell));
-}
-
-static unsigned count_files(const char *folder)
-{
-	DIR *dir = opendir(folder);
-	unsigned n = 0;
-
-	while (readdir(dir) != NULL)
-		n++;
-	closedir(dir);
-	return n - 2;
 }
 
 /* Strikes one of the two at a moment of a short life. */

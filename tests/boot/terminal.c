@@ -81,14 +81,10 @@ static bool is_raw(void)
 /* The foreground process of the terminal's group that is not the shell: the supervisor. */
 static pid_t supervisor(void)
 {
-	char path[64], text[64] = "";
-	FILE *file;
+	pid_t child = child_of(shell);
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", shell, shell);
-	file = fopen(path, "r");
-	cr_assert(file != NULL && fgets(text, sizeof(text), file) != NULL);
-	fclose(file);
-	return (pid_t)strtol(text, NULL, 10);
+	cr_assert_gt(child, 0);
+	return child;
 }
 
 static void is_cooked_in_the_end(const char *status)

@@ -2,6 +2,7 @@
 #include "tests/support/run.h"
 
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -173,6 +174,21 @@ struct run run_program(const char *const argv[], const char *input)
 	return process_finish(&process);
 }
 
+pid_t child_of(pid_t parent)
+{
+	char path[64], text[64] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", parent, parent);
+	file = fopen(path, "r");
+	if (file == NULL)
+		return 0;
+	if (fgets(text, sizeof(text), file) == NULL)
+		text[0] = '\0';
+	fclose(file);
+	return (pid_t)strtol(text, NULL, 10);
+}
+
 bool process_wait_for(struct process *process, const char *text)
 {
 	static char seen[RUN_OUTPUT_MAX];
@@ -218,6 +234,18 @@ const char *write_file(const char *name, const void *bytes, size_t len)
 	cr_assert(fwrite(bytes, 1, len, file) == len);
 	cr_assert(fclose(file) == 0);
 	return path;
+}
+
+unsigned count_files(const char *folder)
+{
+	DIR *dir = opendir(folder);
+	unsigned n = 0;
+
+	cr_assert(dir != NULL, "%s: %s", folder, strerror(errno));
+	while (readdir(dir) != NULL)
+		n++;
+	closedir(dir);
+	return n - 2;
 }
 
 char *read_file(const char *path, size_t *ret_len)

@@ -55,6 +55,9 @@ struct process process_start(const char *const argv[], bool with_input);
 /* Waits for its end and collects what it still wrote. */
 struct run process_finish(struct process *process);
 
+/* The first child of a process; 0: it has none. */
+pid_t child_of(pid_t parent);
+
 /* Reads its output until `text` has come. False: it ended before, or took too long. */
 bool process_wait_for(struct process *process, const char *text);
 
@@ -66,6 +69,9 @@ unsigned long long number_after(const char *text, const char *key);
 
 /* Writes a file; returns its path. */
 const char *write_file(const char *name, const void *bytes, size_t len);
+
+/* How many files are in a folder. */
+unsigned count_files(const char *folder);
 
 /* The whole file, malloc()ed and NUL-terminated; fails the test where there is none. */
 char *read_file(const char *path, size_t *ret_len);

@@ -2,7 +2,6 @@
 #include "monitor/report.h"
 
 #include <criterion/criterion.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -21,17 +20,6 @@
 
 static struct report report;
 static struct err err;
-
-static unsigned count_files(const char *folder)
-{
-	DIR *dir = opendir(folder);
-	unsigned n = 0;
-
-	while (readdir(dir) != NULL)
-		n++;
-	closedir(dir);
-	return n - 2;
-}
 
 Test(report, has_no_name_until_it_is_whole)
 {
