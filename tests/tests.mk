@@ -36,10 +36,10 @@ test: | $(BUILD)/deps-test ## install what is missing, build, and run the suite
 	@rm -rf $(RESULTS)
 	$(MAKE) check-layers
 	$(MAKE) KIND=clang all
-	-$(MAKE) run-all
-	-$(MAKE) KIND=asan run-all
-	-$(MAKE) KIND=asan run-fuzz
-	-$(MAKE) lab-npt
+	tests/part $(RESULTS) $(KIND) $(MAKE) run-all
+	tests/part $(RESULTS) asan $(MAKE) KIND=asan run-all
+	tests/part $(RESULTS) fuzz $(MAKE) KIND=asan run-fuzz
+	tests/part $(RESULTS) lab $(MAKE) lab-npt
 	@tests/summary $(RESULTS)
 
 test-long: ## the same, with every count in full
@@ -51,7 +51,7 @@ clang: ## build with the other compiler
 
 asan: ## the suite under the address and undefined-behaviour sanitizers
 	@rm -rf $(RESULTS)
-	-$(MAKE) KIND=asan run-all
+	tests/part $(RESULTS) asan $(MAKE) KIND=asan run-all
 	@tests/summary $(RESULTS)
 
 # Criterion itself cannot live with it, so the tests are ordinary ones and the monitor is not.

@@ -3,7 +3,7 @@
 
 C_FILES  := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
 HEADERS  := $(filter %.h,$(C_FILES))
-SCRIPTS  := tools/install-packages tools/check-layers tools/size tests/run tests/summary .ci/run \
+SCRIPTS  := tools/install-packages tools/check-layers tools/size tests/run tests/part tests/summary .ci/run \
 	$(LAB_SCRIPTS) $(wildcard tests/fuzz/*.sh perf/*.sh)
 
 .PHONY: check check-layers check-headers check-format check-tidy check-cppcheck check-man check-scripts

@@ -49,7 +49,7 @@ run-fuzz: $(FUZZ_PROGRAMS) $(FUZZ_SEEDS)/made
 
 fuzz-replay: | $(BUILD)/deps-test ## run the harnesses' seeds and regressions under sanitizers
 	@rm -rf $(RESULTS)
-	-$(MAKE) KIND=asan run-fuzz
+	tests/part $(RESULTS) fuzz $(MAKE) KIND=asan run-fuzz
 	@tests/summary $(RESULTS)
 
 # --- how far it reaches ---------------------------------------------------------------------------
