@@ -61,7 +61,7 @@ tsan: tests guests ## the monitor under the thread sanitizer
 	-@MAYFLY=build/tsan/mayfly GUESTS=$(GUESTS_OUT) tests/run $(RESULTS) tsan $(RUN_TESTS)
 	@tests/summary $(RESULTS)
 
-valgrind: tests ## the unit tests under valgrind
+valgrind: tests | $(BUILD)/deps-valgrind ## the unit tests under valgrind
 	@rm -rf $(RESULTS)
 	-@RUNNER='valgrind --quiet --error-exitcode=9 --trace-children=yes' tests/run $(RESULTS) valgrind $(UNIT_TESTS)
 	@tests/summary $(RESULTS)

@@ -31,8 +31,7 @@ check-tidy: | $(BUILD)/deps-check ## clang-tidy
 
 check-cppcheck: | $(BUILD)/deps-check ## cppcheck
 	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
-		--error-exitcode=1 --suppressions-list=tools/cppcheck-suppressions \
-		-D_GNU_SOURCE -DMAYFLY_VERSION='""' -I. $(LAYERS)
+		--error-exitcode=1 -D_GNU_SOURCE -DMAYFLY_VERSION='""' -I. $(LAYERS)
 
 check-man: docs | $(BUILD)/deps-check ## the man pages are sound
 	@mandoc -T lint -W warning $(MAN_PAGES)
