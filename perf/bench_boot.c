@@ -207,6 +207,11 @@ int main(int argc, char **argv)
 	struct figures all[ROWS_MAX];
 	unsigned n_rows;
 
+	if (n_rounds == 0) {
+		fprintf(stderr, "bench: ROUNDS is \"%s\": it must be a number from 1 on\n",
+			argv[1]);
+		return EXIT_FAILURE;
+	}
 	setlinebuf(stdout);
 	mkdir(FOLDER, 0777);
 	write_firecracker_config();

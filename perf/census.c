@@ -175,6 +175,13 @@ static _Noreturn void become(const char *const argv[])
 	_exit(1);
 }
 
+/* It may have stopped, to wait for us. */
+static void end_child(pid_t pid)
+{
+	if (pid > 0 && kill(pid, SIGKILL) == 0)
+		waitpid(pid, NULL, 0);
+}
+
 bool census_take(const char *const argv[], struct census *ret_census)
 {
 	struct run run = {0};
@@ -186,6 +193,7 @@ bool census_take(const char *const argv[], struct census *ret_census)
 	if (pid < 0 || waitpid(pid, &status, WUNTRACED) != pid ||
 	    ptrace(PTRACE_SEIZE, pid, 0, OPTIONS) < 0 || kill(pid, SIGCONT) < 0) {
 		fprintf(stderr, "bench: %s cannot be traced: %s\n", argv[0], strerror(errno));
+		end_child(pid);
 		return false;
 	}
 	add_task(&run, pid);
