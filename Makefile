@@ -39,7 +39,7 @@ LIBRARY := $(OUT)/libmayfly.a
 .PHONY: all
 all: $(MAYFLY) docs guests ## build the monitor, its pages and the guests
 
-# --- the monitor ----------------------------------------------------------------------------
+# The monitor.
 
 $(OUT)/%.o: %.c tools/flags.mk | $(BUILD)/deps-build
 	@mkdir -p $(@D)
@@ -59,7 +59,7 @@ $(MAYFLY): $(OUT)/monitor/main.o $(LIBRARY)
 
 -include $(OBJECTS:.o=.d)
 
-# --- what a machine needs ---------------------------------------------------------------------
+# What a machine needs.
 
 # Once for each group of packages and each change of the list.
 $(BUILD)/deps-%: tools/packages tools/install-packages
@@ -75,7 +75,7 @@ include tests/fuzz/fuzz.mk
 include perf/perf.mk
 include tools/checks.mk
 
-# --- for users --------------------------------------------------------------------------------
+# For users.
 
 .PHONY: run
 run: $(MAYFLY) ## boot the built-in guest, and show what it did

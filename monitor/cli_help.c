@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* cli_help.c - what --help prints; the options are those of the table in options.c. */
 #include <string.h>
 
 #include "monitor/cli.h"

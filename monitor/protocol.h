@@ -38,7 +38,7 @@ enum to_cell_type {
 
 struct to_cell {
 	uint32_t type; /* enum to_cell_type */
-	uint32_t len;  /* INPUT: bytes; 0: there will be no more */
+	uint32_t len;  /* INPUT: bytes */
 	union {
 		struct cpuid_host host;
 		uint8_t input[UART_INPUT_MAX];

@@ -41,7 +41,7 @@ static void fixed_values(const struct option_def *option, char *text, size_t siz
 	}
 }
 
-/* --- the man page, in mdoc ------------------------------------------------------------------ */
+/* The man page, in mdoc. */
 
 static void print_man_option(const struct option_def *option)
 {
@@ -80,7 +80,7 @@ static int print_man(void)
 	return 0;
 }
 
-/* --- completion ----------------------------------------------------------------------------- */
+/* Completion. */
 
 static void print_words(void)
 {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* endings.c - every way a life can end. */
 #include "images/act/act.h"
 
 #include "boot-proto/ports_abi.h"

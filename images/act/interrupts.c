@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* interrupts.c - timer, edges and levels, the keyboard, ring 3 and other CPUs. */
 #include "images/act/act.h"
 
 #include <linux/serial_reg.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* ports.c - accesses to ports and memory, as many as were asked for. */
 #include "images/act/act.h"
 
 #include "boot-proto/ports_abi.h"

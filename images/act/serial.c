@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* serial.c - the serial port in both directions, by polling and by interrupts. */
 #include "images/act/act.h"
 
 #include <linux/serial_reg.h>

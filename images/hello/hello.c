@@ -7,6 +7,7 @@
  */
 #include "boot-proto/ports_abi.h"
 #include "images/lib/io.h"
+#include "images/lib/start.h"
 
 void guest_start(const void *zero_page, const void *start_info)
 {

@@ -4,6 +4,7 @@
 
 #include "boot-proto/pvh_abi.h"
 #include "images/lib/guest.h"
+#include "images/lib/start.h"
 
 struct guest_boot guest_boot;
 

@@ -18,7 +18,7 @@
 #define GUEST_CPUS_MAX   32
 #define GUEST_RANGES_MAX 16
 
-/* --- boot.c: what the boot protocol handed over ------------------------------------------- */
+/* boot.c: what the boot protocol handed over */
 
 struct guest_range {
 	uint64_t gpa, len;
@@ -39,7 +39,7 @@ extern struct guest_boot guest_boot;
 /* The guest's own code; what it returns becomes the exit status. */
 uint32_t guest_main(void);
 
-/* --- print.c, exit.c ----------------------------------------------------------------------- */
+/* print.c */
 
 /* On the serial port; %s %c %u %x %p and their l forms, with a width and 0. */
 void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -49,7 +49,7 @@ _Noreturn void guest_exit(uint32_t status);
 /* Prints and ends with status 120. */
 _Noreturn void guest_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* --- text.c -------------------------------------------------------------------------------- */
+/* text.c */
 
 void *memcpy(void *to, const void *from, size_t len);
 void *memset(void *to, int byte, size_t len);
@@ -62,7 +62,7 @@ const char *next_word(void);
 /* It as a number, decimal or with 0x; ends the guest where there is none. */
 uint64_t next_number(void);
 
-/* --- cpu.h's larger half: paging.c, interrupts.c, lapic.c, smp.c, user.c -------------------- */
+/* cpu.h's larger half: paging.c, interrupts.c, lapic.c, smp.c, user.c */
 
 /* Maps the GiB that holds `gpa` one to one, for registers above the first. */
 void map_gib_of(uint64_t gpa);
@@ -127,7 +127,7 @@ void user_run(void (*function)(void));
 void user_print(const char *text);
 _Noreturn void user_exit(void);
 
-/* --- tables.c ------------------------------------------------------------------------------ */
+/* tables.c */
 
 /* The ACPI table with this signature, checksum checked; NULL: none. */
 const uint8_t *acpi_find(const char *signature);

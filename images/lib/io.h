@@ -5,8 +5,6 @@
 
 #include <stdint.h>
 
-void guest_start(const void *zero_page, const void *start_info);
-
 static inline void out8(uint16_t port, uint8_t value)
 {
 	__asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));

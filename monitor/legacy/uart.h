@@ -37,7 +37,7 @@ struct uart { /* all under `lock` */
 	bool irq_level;      /* of the line, as last set */
 	bool asks;           /* the guest waits for input */
 	bool wished;         /* and the supervisor was told */
-	unsigned idle_polls; /* reads of LSR since the guest last did something else */
+	unsigned idle_polls; /* reads of LSR since the guest last sent a byte */
 	uint16_t first, len; /* of the bytes received */
 	uint8_t input[UART_INPUT_MAX];
 	struct outlet outlet; /* its room comes last */

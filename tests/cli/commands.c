@@ -119,7 +119,7 @@ Test(commands, bash_completes_values_where_they_are_values)
 	cr_assert_str_eq(completed("prev=--exits cur=--mem split=false"), "--memory= --memfd \n");
 }
 
-/* --- exit statuses that need no guest ---------------------------------------------------------- */
+/* Exit statuses that need no guest. */
 
 /* Runs mayfly where /dev/kvm is something else, in a mount namespace of its own. */
 static int run_without_kvm(const char *instead, const char *const words[])

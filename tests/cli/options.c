@@ -238,7 +238,7 @@ Test(options, the_resolved_part_tells_what_the_image_made_of_it)
 	cr_assert_str_eq(field(DRY(guest("act"), "--", "noapic"), "resolved.irqchip"), "kernel");
 }
 
-/* --- what is wrong is said ------------------------------------------------------------------- */
+/* What is wrong is said. */
 
 static void refused(const char *const words[], const char *message)
 {

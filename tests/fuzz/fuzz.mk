@@ -32,7 +32,7 @@ $(FUZZ_SEEDS)/made: $(FUZZ_SEEDER)
 
 -include $(patsubst %.c,$(OUT)/%.d,$(wildcard tests/fuzz/*.c))
 
-# --- looking for more ---------------------------------------------------------------------------
+# Looking for more.
 
 .PHONY: fuzz $(FUZZ_NAMES:%=fuzz-run-%)
 fuzz: | $(BUILD)/deps-fuzz ## fuzz each parser for FUZZ_SECONDS (300); FUZZ=NAME: one of them
@@ -41,7 +41,7 @@ fuzz: | $(BUILD)/deps-fuzz ## fuzz each parser for FUZZ_SECONDS (300); FUZZ=NAME
 $(FUZZ_NAMES:%=fuzz-run-%): fuzz-run-%: $(OUT)/tests/fuzz/% $(FUZZ_SEEDS)/made
 	@tests/fuzz/run.sh $< $(FUZZ_SEEDS) $(FUZZ_ROOT) $(FUZZ_SECONDS)
 
-# --- what was found, again ------------------------------------------------------------------------
+# What was found, again.
 
 .PHONY: run-fuzz fuzz-replay
 run-fuzz: $(FUZZ_PROGRAMS) $(FUZZ_SEEDS)/made
@@ -52,7 +52,7 @@ fuzz-replay: | $(BUILD)/deps-test ## run the harnesses' seeds and regressions un
 	tests/part $(RESULTS) fuzz $(MAKE) KIND=asan run-fuzz
 	@tests/summary $(RESULTS)
 
-# --- how far it reaches ---------------------------------------------------------------------------
+# How far it reaches.
 
 .PHONY: fuzz-coverage fuzz-report
 fuzz-coverage: | $(BUILD)/deps-fuzz ## lines that seeds and corpus reach, of each parser; 90 % are asked for

@@ -47,7 +47,7 @@ void seeds_put(const char *harness, const void *head, size_t head_len, const voi
 	image_free(&whole);
 }
 
-/* --- the configuration file --------------------------------------------------------------- */
+/* The configuration file. */
 
 static const char *const json_texts[] = {
 	"",
@@ -117,7 +117,7 @@ static void make_json(void)
 	put_long_texts();
 }
 
-/* --- the command line ----------------------------------------------------------------------- */
+/* The command line. */
 
 /* Words end at a blank here. */
 static const char *const command_lines[] = {
@@ -209,7 +209,7 @@ static void make_command_lines(void)
 	put_many_words();
 }
 
-/* --- the cell ------------------------------------------------------------------------------- */
+/* The cell. */
 
 static void put_message(uint16_t context, const struct from_cell *message, size_t len)
 {
@@ -368,7 +368,7 @@ static void make_counters(void)
 	seeds_put("counters", "", 0, &some, sizeof(some));
 }
 
-/* --- dictionaries --------------------------------------------------------------------------- */
+/* Dictionaries. */
 
 static void write_dictionary(const char *harness, const char *text, size_t len)
 {
