@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bus.h - which device answers at which port or guest-physical address.
+ * bus.h - which device answers at which port or guest-physical address. Cell, every vCPU thread.
  *
  * One bus for ports, one for memory. Devices are added before the first vCPU runs; after that the
  * bus is only read, by every vCPU thread. An access that nobody claims reads as all ones, as on

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cell.h - the process the guest lives in: it knows numbers and descriptors, no path.
+ * cell.h - the process the guest lives in: it knows numbers and descriptors, no path. Cell, control
+ * thread.
  *
  * It closes what it inherited, makes the VM, parses the image, runs the guest, and tells the
  * supervisor how that ended. It allocates nothing once the guest runs.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cli.h - the command line: which command, and for `run` a checked configuration.
+ * cli.h - the command line: which command, and for `run` a checked configuration. Supervisor.
  *
  * Everything it says of options comes from the table in options.c.
  */

@@ -3,7 +3,7 @@
  * config.h - everything a run was asked for, in the user's terms: paths, words, sizes.
  *
  * Filled from the configuration file and then the command line by the one table in options.c, and
- * checked as a whole by config_check(). Lives in the supervisor; the cell gets a struct cell_spec.
+ * checked as a whole by config_check(). Supervisor; the cell gets a struct cell_spec.
  */
 #ifndef MAYFLY_MONITOR_CONFIG_H
 #define MAYFLY_MONITOR_CONFIG_H

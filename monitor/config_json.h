@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * config_json.h - the configuration file: Firecracker's shape, and a section "mayfly" for what it
- * has no field for.
+ * has no field for. Supervisor.
  *
  * A field that is not known is an error. One that Firecracker has and we do not is accepted as long
  * as it asks for nothing: false, null, "None" or an empty list.

@@ -2,6 +2,8 @@
 /*
  * cpuid_x86_64.h - what CPUID tells a guest: KVM's answer, through one table of changes, with the
  * topology of this microVM. [Intel SDM 2A CPUID], [AMD APM 3 appendix E], [linux virt/kvm/x86/cpuid]
+ *
+ * The supervisor asks the host; the cell's control thread makes the guest's.
  */
 #ifndef MAYFLY_MONITOR_CPUID_X86_64_H
 #define MAYFLY_MONITOR_CPUID_X86_64_H

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * crash.h - what a dead vCPU leaves behind: registers, the bytes at its instruction pointer, and how
- * its addresses translate. Collected by the cell, told in words by the supervisor, which believes none
- * of it: hence uint8_t where a stranger's bool might be neither true nor false.
+ * its addresses translate. Collected by the cell, on the vCPU's thread; told in words by the
+ * supervisor, which believes none of it: hence uint8_t where a stranger's bool might be neither true
+ * nor false.
  */
 #ifndef MAYFLY_MONITOR_CRASH_H
 #define MAYFLY_MONITOR_CRASH_H

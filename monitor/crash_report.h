@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* crash_report.h - a dead vCPU in words: registers, bytes at RIP, page walks, and a hint. */
+/*
+ * crash_report.h - a dead vCPU in words: registers, bytes at RIP, page walks, and a hint.
+ * Supervisor.
+ */
 #ifndef MAYFLY_MONITOR_CRASH_REPORT_H
 #define MAYFLY_MONITOR_CRASH_REPORT_H
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * doctor.h - what this host has for microVMs, what it lacks, and how to mend that.
+ * doctor.h - what this host has for microVMs, what it lacks, and how to mend that. Supervisor,
+ * without a cell.
  */
 #ifndef MAYFLY_MONITOR_DOCTOR_H
 #define MAYFLY_MONITOR_DOCTOR_H

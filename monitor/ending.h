@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ending.h - how a guest's life ended. The first who says so is believed.
+ * ending.h - how a guest's life ended. The first who says so is believed. Cell, any thread.
  *
  * A device that ends the run - the exit port, a reset - puts the reason into the box and returns;
- * the vCPU's loop looks into the box after every exit. Any thread.
+ * the vCPU's loop looks into the box after every exit.
  */
 #ifndef MAYFLY_MONITOR_ENDING_H
 #define MAYFLY_MONITOR_ENDING_H

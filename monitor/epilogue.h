@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * epilogue.h - what is said after a run: to the user in words, to programs in JSON, to the shell by
- * the exit status. The supervisor's; the cell is gone by then.
+ * the exit status. Supervisor; the cell is gone by then.
  */
 #ifndef MAYFLY_MONITOR_EPILOGUE_H
 #define MAYFLY_MONITOR_EPILOGUE_H

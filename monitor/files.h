@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * files.h - everything a run needs, opened: strings and paths of the configuration end here.
+ * Supervisor.
  */
 #ifndef MAYFLY_MONITOR_FILES_H
 #define MAYFLY_MONITOR_FILES_H

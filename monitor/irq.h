@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* irq.h - an interrupt line as its device sees it. Any thread may move it. */
+/* irq.h - an interrupt line as its device sees it. Cell; any thread may move it. */
 #ifndef MAYFLY_MONITOR_IRQ_H
 #define MAYFLY_MONITOR_IRQ_H
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * irqchip.h - the interrupt controllers of a VM, of one of two kinds.
+ * irqchip.h - the interrupt controllers of a VM, of one of two kinds. Cell: made by the control
+ * thread, used by any.
  *
  * Split: the LAPICs live in the kernel, the IOAPIC is ours, there is no PIC and no PIT. Kernel: all
  * of them live in the kernel. The second costs a slow end of a short life, so it is for guests that

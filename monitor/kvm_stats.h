@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kvm_stats.h - KVM's own counts of a vCPU. [linux virt/kvm/api.rst 4.133, KVM_GET_STATS_FD] */
+/*
+ * kvm_stats.h - KVM's own counts of a vCPU. [linux virt/kvm/api.rst 4.133, KVM_GET_STATS_FD]
+ * Cell, the vCPU's own thread.
+ */
 #ifndef MAYFLY_MONITOR_KVM_STATS_H
 #define MAYFLY_MONITOR_KVM_STATS_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * names.h - words for the numbers that the cell reports. A number out of range is "?": it may come
- * from a cell that lies.
+ * from a cell that lies. Supervisor.
  */
 #ifndef MAYFLY_MONITOR_NAMES_H
 #define MAYFLY_MONITOR_NAMES_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * options.h - the one table behind the command line, `--help`, the man pages, shell completion and
- * the configuration file.
+ * the configuration file. Supervisor.
  *
  * An option says where in struct config its value lives and how it is written; everything else - the
  * parser, the pages, the JSON in and out - follows from that.

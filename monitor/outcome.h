@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * outcome.h - how a run came out, as the supervisor knows it, and the exit status that makes.
+ * Supervisor.
  */
 #ifndef MAYFLY_MONITOR_OUTCOME_H
 #define MAYFLY_MONITOR_OUTCOME_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * outlet.h - where a guest's output leaves, without ever making a vCPU wait.
+ * outlet.h - where a guest's output leaves, without ever making a vCPU wait. Cell, any thread.
  *
  * Bytes are written at once while the reader keeps up. When it does not they are kept, up to
  * OUTLET_ROOM; what is more is dropped and counted. The descriptor's flags are never changed,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * report.h - the file of --report: JSON, whole or not there.
+ * report.h - the file of --report: JSON, whole or not there. Supervisor.
  *
  * It is made without a name and linked when it is complete, so a run that is killed leaves neither
  * half a report nor a temporary file. Where the file system has no O_TMPFILE it is made at the end,

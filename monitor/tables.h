@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tables.h - the counters in words: exits and phases, as text and as JSON.
+ * tables.h - the counters in words: exits and phases, as text and as JSON. Supervisor.
  *
  * They are read once, copied, when the cell is gone; every number in them is the cell's claim.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * terminal.h - the user's terminal while a guest has it: raw, with an escape key.
+ * terminal.h - the user's terminal while a guest has it: raw, with an escape key. Supervisor.
  *
  * Raw means that keys go to the guest as they are, Ctrl-C included; output stays as the terminal has
  * it. A process in the background leaves the terminal alone until it is brought to the front.

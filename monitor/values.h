@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * values.h - values as users write them. Each takes the whole text or says what is wrong with it:
- * -EINVAL, with `ret_value` untouched.
+ * -EINVAL, with `ret_value` untouched. Supervisor.
  */
 #ifndef MAYFLY_MONITOR_VALUES_H
 #define MAYFLY_MONITOR_VALUES_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vcpu.h - one virtual CPU: KVM_RUN, and the exits that come out of it.
+ * vcpu.h - one virtual CPU: KVM_RUN, and the exits that come out of it. Cell.
  *
  * Each vCPU has one thread, which does this and nothing else of weight. Another thread reaches it by
  * vcpu_kick(): a signal, whose handler makes the current or next KVM_RUN return at once.

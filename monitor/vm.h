@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vm.h - a virtual machine: memory, interrupt controllers, devices and vCPUs, made in the order that
- * KVM is fast at: VM, all memory slots, controllers, vCPUs (docs/architecture.md says why).
+ * vm.h - a virtual machine: memory, interrupt controllers, devices and vCPUs, made in the order
+ * that KVM is fast at: VM, all memory slots, controllers, vCPUs (docs/architecture.md says why).
+ * Cell.
  *
  * Threads: the caller of vm_run() is vCPU 0's thread and the control thread; every other vCPU has
  * one of its own.
@@ -18,7 +19,7 @@
 #define VM_VCPUS_MAX COUNTERS_VCPUS_MAX
 #define VM_PINS_MAX  64
 
-struct vm_config {
+struct vm_config {       /* [ro] */
 	uint64_t memory; /* bytes */
 	enum mem_backing backing;
 	bool prefault;
@@ -31,17 +32,17 @@ struct vm_config {
 };
 
 struct vm {
-	int kvm_fd; /* [ro] */
-	int fd;     /* [ro] */
-	const struct vm_config *config;
-	struct mem mem;
-	struct bus pio, mmio;
-	struct irqchip irqchip;
-	struct ending_box ending;
-	struct i8042 i8042;
-	struct vcpu_env env;
-	struct vcpu vcpus[VM_VCPUS_MAX];
-	struct uart uart; /* the largest comes last */
+	int kvm_fd;                     /* [ro] */
+	int fd;                         /* [ro] */
+	const struct vm_config *config; /* [ro] */
+	struct mem mem;           /* [ro] once vm_init() has returned; its bytes: the guest's */
+	struct bus pio, mmio;     /* [ro] once vm_init() has returned */
+	struct irqchip irqchip;   /* [any] */
+	struct ending_box ending; /* [any] */
+	struct i8042 i8042;       /* [any] under its lock */
+	struct vcpu_env env;      /* [ro] once the guest runs */
+	struct vcpu vcpus[VM_VCPUS_MAX]; /* [vcpu] but for what says otherwise */
+	struct uart uart;                /* [any] under its lock; the largest comes last */
 };
 
 /*

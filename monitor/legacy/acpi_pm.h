@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * acpi_pm.h - the sleep and reset registers of reduced hardware. [ACPI 6.4 §4.8.3.6, §4.8.3.7]
+ * Cell, vCPU threads.
  *
  * Three ports from PORT_ACPI_SLEEP on: a clean power-off, and a reset.
  */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* boot_timer.h - one byte at MMIO_BOOT_TIMER: the guest says that it has booted. (Firecracker's) */
+/*
+ * boot_timer.h - one byte at MMIO_BOOT_TIMER: the guest says that it has booted. (Firecracker's)
+ * Cell, vCPU threads.
+ */
 #ifndef MAYFLY_LEGACY_BOOT_TIMER_H
 #define MAYFLY_LEGACY_BOOT_TIMER_H
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* exit_port.h - a write of any width to PORT_EXIT ends the run with that status. */
+/*
+ * exit_port.h - a write of any width to PORT_EXIT ends the run with that status.
+ * Cell, vCPU threads.
+ */
 #ifndef MAYFLY_LEGACY_EXIT_PORT_H
 #define MAYFLY_LEGACY_EXIT_PORT_H
 

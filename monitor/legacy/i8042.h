@@ -2,6 +2,7 @@
 /*
  * i8042.h - the keyboard controller: reset, and a keyboard whose only keys are Ctrl, Alt and Del.
  * [IBM PS/2 Technical Reference, "Keyboard/Auxiliary Device Controller"], keyboard in scan set 2.
+ * Cell.
  *
  * vCPU threads and the control thread meet here; one lock.
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * ioapic.h - the interrupt lines' way to the LAPICs, for the split irqchip. [82093AA datasheet]
+ * Cell, any thread.
  *
  * Theory of operation. Each of the 24 lines has one 64-bit redirection entry in one atomic word;
  * two of its reserved bits hold what the guest does not see: the level of the line, and an edge that

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pvpanic.h - the port by which a guest's driver tells a panic. [QEMU specs/pvpanic.rst] */
+/*
+ * pvpanic.h - the port by which a guest's driver tells a panic. [QEMU specs/pvpanic.rst]
+ * Cell, vCPU threads.
+ */
 #ifndef MAYFLY_LEGACY_PVPANIC_H
 #define MAYFLY_LEGACY_PVPANIC_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * uart.h - the serial port, a 16550A. [PC16550D datasheet]
+ * uart.h - the serial port, a 16550A. [PC16550D datasheet] Cell.
  *
  * It is always ready to send: a byte leaves through the outlet when it is written. Received bytes
  * wait in a buffer that the supervisor fills on request, so a guest that never listens never takes
