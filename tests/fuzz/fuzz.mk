@@ -28,7 +28,7 @@ $(FUZZ_SEEDER): $(OUT)/tests/fuzz/seeds.o $(OUT)/tests/fuzz/seeds_images.o $(OUT
 	$(call say,LD,$@) $(CC) $(CFLAGS) $(TEST_LDFLAGS) $^ $(LIBS) -o $@
 
 $(FUZZ_SEEDS)/made: $(FUZZ_SEEDER)
-	$(call say,SEEDS,$(@D)) rm -rf $(@D) && $(FUZZ_SEEDER) $(@D) && touch $@
+	$(call say,SEEDS,$(@D)) rm -rf $(@D) && LLVM_PROFILE_FILE=/dev/null $(FUZZ_SEEDER) $(@D) && touch $@
 
 -include $(patsubst %.c,$(OUT)/%.d,$(wildcard tests/fuzz/*.c))
 
