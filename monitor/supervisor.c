@@ -66,12 +66,14 @@ static bool wants_counters(const struct config *config)
 	       config->report_path != NULL;
 }
 
+static const int ending_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
+
 /* As nohup(1) and shells without job control have it: what is ignored at the start stays so. */
 static bool is_ignored(int signal)
 {
 	struct sigaction action;
 
-	return signal != SIGTERM && signal != SIGCONT && sigaction(signal, NULL, &action) == 0 &&
+	return signal != SIGTERM && sigaction(signal, NULL, &action) == 0 &&
 	       action.sa_handler == SIG_IGN;
 }
 
@@ -81,14 +83,14 @@ static bool is_ignored(int signal)
  */
 static int take_signals(struct supervisor *s, struct err *err)
 {
-	static const int ours[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGCONT};
 	static const int others[] = {CONTROL_SIGNAL, SIGALRM, SIGPIPE, SIGXFSZ, SIGTTOU};
 	sigset_t set;
 
 	sigemptyset(&set);
-	for (size_t i = 0; i < ARRAY_LEN(ours); i++)
-		if (!is_ignored(ours[i]))
-			sigaddset(&set, ours[i]);
+	for (size_t i = 0; i < ARRAY_LEN(ending_signals); i++)
+		if (!is_ignored(ending_signals[i]))
+			sigaddset(&set, ending_signals[i]);
+	sigaddset(&set, SIGCONT);
 	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	for (size_t i = 0; i < ARRAY_LEN(others); i++)
 		sigaddset(&set, others[i]);
@@ -97,6 +99,20 @@ static int take_signals(struct supervisor *s, struct err *err)
 	if (s->signal_fd < 0 || sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return err_host(err, errno, "signals");
 	return 0;
+}
+
+/*
+ * The run is over: whoever still wants an end gets it at once, because what is said now may have to
+ * wait for a reader.
+ */
+static void give_signals_back(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_LEN(ending_signals); i++)
+		sigaddset(&set, ending_signals[i]);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
 static struct cell_spec make_spec(const struct supervisor *s, int cell_socket)
@@ -264,10 +280,15 @@ static void handle_timers(struct supervisor *s)
 	}
 }
 
+/* As far as it goes without waiting: the guest's output and the signals must not wait for a reader. */
 static void print_escape_help(void)
 {
-	fputs("\r\nmayfly: Ctrl-] then q: end the run, r: Ctrl-Alt-Del, Ctrl-]: type it\r\n",
-	      stderr);
+	static const char text[] =
+		"\r\nmayfly: Ctrl-] then q: end the run, r: Ctrl-Alt-Del, Ctrl-]: type it\r\n";
+	static struct outlet user = {.fd = STDERR_FILENO, .kind = OUTLET_NOWAIT};
+
+	outlet_put(&user, (const uint8_t *)text, sizeof(text) - 1);
+	outlet_give_up(&user);
 }
 
 static void obey_escape(struct supervisor *s, enum terminal_command command)
@@ -460,11 +481,13 @@ int supervisor_run(const struct config *config, struct timespec started)
 		if (s->cell > 0)
 			reap(s);
 		terminal_restore(&s->terminal);
+		give_signals_back();
 		epilogue_print_error(&err);
 		return err.status;
 	}
 	watch(s);
 	reap(s);
 	terminal_restore(&s->terminal);
+	give_signals_back();
 	return epilogue_tell(&s->after);
 }

@@ -61,6 +61,7 @@ static const struct call supervisor_calls[] = {
 	{"recvmsg", "the cell's last word"},
 	{"pidfd_send_signal", "kills a cell that says its last word and stays"},
 	{"wait4", "always reaps"},
+	{"rt_sigprocmask", "signals end us at once again: what is said now may wait for a reader"},
 	{"exit_group", "with the guest's status"},
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* On a real terminal: raw while the guest has it, cooked after any ending, and the escape key. */
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
 #include <signal.h>
@@ -130,6 +131,25 @@ Test(terminal, escape_escape_types_itself_and_other_keys_show_the_list)
 	wait_for("Ctrl-] then q: end the run");
 	type("\x1d\x1dq");
 	wait_for("\x1dq");
+	is_cooked_in_the_end("[status 0]");
+}
+
+/* Where the list cannot be written, it is not, and the run goes on. */
+Test(terminal, the_list_waits_for_no_reader)
+{
+	static const char letters[65536];
+	char err[64];
+	int ends[2];
+
+	cr_assert_eq(pipe(ends), 0);
+	cr_assert_eq(fcntl(ends[1], F_SETPIPE_SZ, 4096), 4096);
+	cr_assert_eq(write(ends[1], letters, 4096), 4096);
+	snprintf(err, sizeof(err), "say up echo 2>/proc/%d/fd/%d", getpid(), ends[1]);
+	begin(err);
+	wait_for("up");
+	type("\x1d?");
+	type("typedq");
+	wait_for("typedq");
 	is_cooked_in_the_end("[status 0]");
 }
 
