@@ -250,6 +250,12 @@ static void end_by_signal(struct supervisor *s, int signal, bool gently)
 		stop_cell(s);
 }
 
+static void take_terminal(struct supervisor *s)
+{
+	terminal_take(&s->terminal);
+	terminal_guard(&s->terminal);
+}
+
 static void handle_signals(struct supervisor *s)
 {
 	struct signalfd_siginfo info;
@@ -258,7 +264,7 @@ static void handle_signals(struct supervisor *s)
 		int signal = (int)info.ssi_signo;
 
 		if (signal == SIGCONT)
-			terminal_take(&s->terminal);
+			take_terminal(s);
 		else
 			end_by_signal(s, signal, signal == SIGTERM || signal == SIGINT);
 	}
@@ -485,6 +491,7 @@ int supervisor_run(const struct config *config, struct timespec started)
 		epilogue_print_error(&err);
 		return err.status;
 	}
+	terminal_guard(&s->terminal);
 	watch(s);
 	reap(s);
 	terminal_restore(&s->terminal);

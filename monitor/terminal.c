@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "monitor/terminal.h"
 
+#include <signal.h>
 #include <unistd.h>
+
+#include "base/scope.h"
 
 void terminal_init(struct terminal *terminal, int fd)
 {
@@ -31,6 +34,45 @@ void terminal_restore(struct terminal *terminal)
 	/* Not TCSADRAIN: a terminal that does not take its output would hold us for good. */
 	tcsetattr(terminal->fd, TCSANOW, &terminal->before);
 	terminal->raw = false;
+}
+
+static struct terminal *guarded;
+
+/* Once: when it returns, the same signal or fault is there again, with its default action. */
+static void restore_and_die(int signal)
+{
+	terminal_restore(guarded);
+	raise(signal);
+}
+
+/* Those that kill nobody, and those that nobody can catch. */
+static bool is_no_matter(int signal)
+{
+	static const int exempt[] = {SIGKILL, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU,
+				     SIGCONT, SIGCHLD, SIGURG,  SIGWINCH};
+
+	for (size_t i = 0; i < ARRAY_LEN(exempt); i++)
+		if (exempt[i] == signal)
+			return true;
+	return false;
+}
+
+void terminal_guard(struct terminal *terminal)
+{
+	const struct sigaction guard = {.sa_handler = restore_and_die,
+					.sa_flags = (int)SA_RESETHAND};
+	struct sigaction before;
+
+	if (!terminal->raw || guarded != NULL)
+		return;
+	guarded = terminal;
+	for (int signal = 1; signal <= SIGRTMAX; signal++) {
+		if (is_no_matter(signal) || sigaction(signal, &guard, &before) < 0)
+			continue;
+		/* Ignored from the start, or a sanitizer's. */
+		if (before.sa_handler != SIG_DFL)
+			sigaction(signal, &before, NULL);
+	}
 }
 
 static enum terminal_command command_of(uint8_t key)

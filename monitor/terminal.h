@@ -31,7 +31,13 @@ void terminal_init(struct terminal *terminal, int fd);
 /* Takes it (again) once we are in the foreground: after SIGCONT. */
 void terminal_take(struct terminal *terminal);
 
-/* Gives it back as it was; safe twice. */
+/*
+ * From here on, a signal that kills this process gives the terminal back first. Only where it was
+ * taken; after the cell has been started, whose own signals these are not.
+ */
+void terminal_guard(struct terminal *terminal);
+
+/* Gives it back as it was; safe twice, and in a signal handler. */
 void terminal_restore(struct terminal *terminal);
 
 /*

@@ -28,7 +28,7 @@ static void begin_with_limit(const char *limit, const char *act)
 	char command[1024];
 
 	snprintf(command, sizeof(command),
-		 "%s run -f elf --timeout=%s %s -- %s; echo \"[status $?]\"; stty -a; echo '[end]'",
+		 "ulimit -c 0; %s run -f elf --timeout=%s %s -- %s; echo \"[status $?]\"; stty -a; echo '[end]'",
 		 mayfly_path(), limit, guest("act"), act);
 	shell = forkpty(&master, NULL, NULL, NULL);
 	cr_assert_geq(shell, 0);
@@ -189,6 +189,31 @@ Test(terminal, is_cooked_after_every_death)
 		}
 		kill(victim, deaths[i].signal);
 		is_cooked_in_the_end(deaths[i].status);
+		close(master);
+	}
+}
+
+/* Not the signals that end a run, but those that kill. */
+Test(terminal, is_cooked_after_every_deadly_signal)
+{
+	const int deadly[] = {SIGABRT, SIGBUS,    SIGFPE,   SIGILL,  SIGTRAP,   SIGSYS,
+			      SIGSEGV, SIGUSR2,   SIGXCPU,  SIGPROF, SIGVTALRM, SIGIO,
+			      SIGPWR,  SIGSTKFLT, SIGRTMIN, SIGRTMAX};
+
+	for (size_t i = 0; i < sizeof(deadly) / sizeof(deadly[0]); i++) {
+		char status[64];
+
+		snprintf(status, sizeof(status), "[status %d]", 128 + deadly[i]);
+#if defined(__SANITIZE_ADDRESS__)
+		if (deadly[i] == SIGSEGV || deadly[i] == SIGBUS || deadly[i] == SIGFPE)
+			continue; /* the sanitizer's */
+#endif
+		clear_screen();
+		begin("say up spin");
+		wait_for("up");
+		cr_assert(is_raw());
+		kill(supervisor(), deadly[i]);
+		is_cooked_in_the_end(status);
 		close(master);
 	}
 }
