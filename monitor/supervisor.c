@@ -339,8 +339,12 @@ static void handle_input(struct supervisor *s)
 	enum terminal_command command = TERMINAL_NONE;
 	uint8_t bytes[UART_INPUT_MAX];
 	size_t room = sizeof(s->typed) - s->n_typed, len;
-	ssize_t n = read(s->files.input, bytes, sizeof(bytes));
+	ssize_t n;
 
+	/* A shell that brings a job to the front does not always say so. */
+	if (!s->terminal.raw)
+		take_terminal(s);
+	n = read(s->files.input, bytes, sizeof(bytes));
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
 	if (n <= 0) {

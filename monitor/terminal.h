@@ -28,7 +28,7 @@ enum terminal_command { TERMINAL_NONE, TERMINAL_STOP, TERMINAL_CTRL_ALT_DEL, TER
 /* Takes the terminal, if `fd` is one and we are in the foreground. */
 void terminal_init(struct terminal *terminal, int fd);
 
-/* Takes it (again) once we are in the foreground: after SIGCONT. */
+/* Takes it (again) if we are in the foreground by now: after SIGCONT, and before it is read. */
 void terminal_take(struct terminal *terminal);
 
 /*

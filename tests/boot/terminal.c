@@ -27,9 +27,10 @@ static void begin_with_limit(const char *limit, const char *act)
 {
 	char command[1024];
 
-	snprintf(command, sizeof(command),
-		 "ulimit -c 0; %s run -f elf --timeout=%s %s -- %s; echo \"[status $?]\"; stty -a; echo '[end]'",
-		 mayfly_path(), limit, guest("act"), act);
+	snprintf(
+		command, sizeof(command),
+		"ulimit -c 0; %s run -f elf --timeout=%s %s -- %s; echo \"[status $?]\"; stty -a; echo '[end]'",
+		mayfly_path(), limit, guest("act"), act);
 	shell = forkpty(&master, NULL, NULL, NULL);
 	cr_assert_geq(shell, 0);
 	if (shell == 0) {
@@ -242,4 +243,31 @@ Test(terminal, stopped_and_continued_it_is_raw_again)
 	kill(mayfly, SIGCONT);
 	type("q");
 	is_cooked_in_the_end("[status 0]");
+}
+
+/* bash does not send SIGCONT to a job that runs: the first line is still the terminal's. */
+Test(terminal, brought_to_the_front_it_is_raw_after_the_first_line)
+{
+	char command[1024];
+
+	need_program("bash");
+	snprintf(command, sizeof(command),
+		 "set -m; %s run -f elf --timeout=20s %s -- say up echo & sleep 0.5; fg; "
+		 "echo \"[status $?]\"; echo '[end]'",
+		 mayfly_path(), guest("act"));
+	shell = forkpty(&master, NULL, NULL, NULL);
+	cr_assert_geq(shell, 0);
+	if (shell == 0) {
+		execl("/bin/bash", "bash", "-c", command, NULL);
+		_exit(99);
+	}
+	wait_for("up");
+	wait_for("run -f elf"); /* fg names the job */
+	cr_assert_not(is_raw());
+	type("line\n");
+	for (unsigned i = 0; i < 1000 && !is_raw(); i++)
+		usleep(1000);
+	cr_assert(is_raw());
+	type("\x1dq");
+	is_cooked_in_the_end("[status 130]");
 }
