@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -26,6 +27,14 @@ int files_reserve_standard(struct err *err)
 		if ((standard[fd].revents & POLLNVAL) != 0 && open("/dev/null", O_RDWR) != fd)
 			return err_host(err, errno, "/dev/null");
 	return 0;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static int open_kvm(int *ret_fd, struct err *err)
@@ -54,9 +63,30 @@ static int open_image(const char *what, const char *path, struct boot_image *ret
 	return 0;
 }
 
-/* An image on standard input may be a pipe: it is read to its end, as far as it could ever fit. */
-static int spool_image(uint64_t max_len, struct boot_image *ret_image, struct err *err)
+/* Waits for standard input; for the time limit at most, which is -1 where there is none. */
+static int await_image(int64_t deadline_ms, struct err *err)
 {
+	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+	int64_t left;
+
+	do {
+		left = deadline_ms < 0 ? -1 : deadline_ms - now_ms();
+		if (deadline_ms >= 0 && left <= 0) {
+			err_set_input(err, "image \"-\": the time limit ended the run before it "
+					   "was read");
+			err->status = EXIT_STATUS_TIMEOUT;
+			return -ETIMEDOUT;
+		}
+	} while (poll(&input, 1, left > INT32_MAX ? INT32_MAX : (int)left) <= 0);
+	return 0;
+}
+
+/* An image on standard input may be a pipe: it is read to its end, as far as it could ever fit. */
+static int spool_image(const struct config *config, struct boot_image *ret_image, struct err *err)
+{
+	int64_t deadline_ms = config->timeout_ns > 0
+				      ? now_ms() + (int64_t)(config->timeout_ns / 1000000)
+				      : -1;
 	SCOPE_FD int fd = memfd_create("image", MFD_CLOEXEC);
 	static uint8_t chunk[COPY_CHUNK];
 	uint64_t len = 0;
@@ -64,17 +94,24 @@ static int spool_image(uint64_t max_len, struct boot_image *ret_image, struct er
 
 	if (fd < 0)
 		return err_host(err, errno, "image \"-\"");
-	while ((n = read(STDIN_FILENO, chunk, sizeof(chunk))) != 0) {
-		if (n < 0 && errno == EINTR)
+	for (;;) {
+		int ret = await_image(deadline_ms, err);
+
+		if (ret < 0)
+			return ret;
+		n = read(STDIN_FILENO, chunk, sizeof(chunk));
+		if (n == 0)
+			break;
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (n < 0)
 			return err_file(err, errno, "image", "-");
 		len += (uint64_t)n;
-		if (len > max_len)
+		if (len > config->memory)
 			return err_input(err,
 					 "image \"-\": it is larger than the %" PRIu64
 					 " MiB of --memory",
-					 max_len / MIB(1));
+					 config->memory / MIB(1));
 		if (fd_write_all(fd, chunk, (size_t)n) < 0)
 			return err_host(err, errno, "image \"-\"");
 	}
@@ -92,7 +129,7 @@ static int open_kernel(const struct config *config, struct boot_image *ret_image
 		return 0;
 	}
 	if (strcmp(config->image, "-") == 0)
-		return spool_image(config->memory, ret_image, err);
+		return spool_image(config, ret_image, err);
 	return open_image("image", config->image, ret_image, err);
 }
 

@@ -457,6 +457,8 @@ static int set_up(struct supervisor *s, struct timespec started, struct err *err
 	const struct config *config = s->after.config;
 	int ret;
 
+	s->limit_at = config->timeout_ns > 0 ? now_ns() + (int64_t)config->timeout_ns : NEVER;
+	s->step_at = NEVER;
 	if (wants_counters(config)) {
 		s->after.counters = counters_new(config->n_cpus);
 		if (s->after.counters == NULL)
@@ -469,8 +471,6 @@ static int set_up(struct supervisor *s, struct timespec started, struct err *err
 	    (ret = take_signals(s, err)) < 0)
 		return ret;
 	counters_stamp(s->after.counters, PHASE_FILES);
-	s->limit_at = config->timeout_ns > 0 ? now_ns() + (int64_t)config->timeout_ns : NEVER;
-	s->step_at = NEVER;
 	terminal_init(&s->terminal, s->files.input);
 	return start_cell(s, err);
 }

@@ -373,6 +373,26 @@ Test(options, a_fifo_is_no_image_and_nobody_waits_for_it)
 	REFUSED(message, path);
 }
 
+/* Whatever comes of it, or does not come. */
+Test(options, the_time_limit_holds_for_an_image_on_standard_input)
+{
+	static const char *const writers[] = {"sleep 2", "while echo x; do sleep 0.1; done"};
+
+	for (size_t i = 0; i < ARRAY_LEN(writers); i++) {
+		char command[512];
+		struct run run;
+
+		snprintf(command, sizeof(command),
+			 "(%s) 2>/dev/null | (%s run --timeout=500ms -; echo $?)", writers[i],
+			 mayfly_path());
+		run = run_program((const char *const[]){"/bin/sh", "-c", command, NULL}, NULL);
+		cr_assert_str_eq(run.out, "124\n");
+		cr_assert_str_eq(run.err,
+				 "mayfly: image \"-\": the time limit ended the run before "
+				 "it was read\n");
+	}
+}
+
 Test(options, a_command_line_that_is_too_long_is_refused)
 {
 	static char words[4096];
