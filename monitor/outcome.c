@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "monitor/outcome.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -93,8 +94,10 @@ static void describe_ended(const struct ended *ended, char *text, size_t size)
 static void describe_death(int wait_status, char *text, size_t size)
 {
 	if (WIFSIGNALED(wait_status))
-		snprintf(text, size, "the cell was killed by signal %d (%s)", WTERMSIG(wait_status),
-			 strsignal(WTERMSIG(wait_status)));
+		/* It was not us: so it goes where a cgroup or the host runs out of memory. */
+		snprintf(text, size, "the cell was killed by signal %d (%s)%s",
+			 WTERMSIG(wait_status), strsignal(WTERMSIG(wait_status)),
+			 WTERMSIG(wait_status) == SIGKILL ? " (out of memory?)" : "");
 	else
 		snprintf(text, size, "the cell ended with status %d without a word",
 			 WEXITSTATUS(wait_status));

@@ -2,6 +2,7 @@
 #include "monitor/vm.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -34,7 +35,8 @@ static int add_memory(struct vm *vm, struct err *err)
 		};
 
 		if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0)
-			ret = err_host(err, errno, "memory slot %u", i);
+			ret = err_host(err, errno, "--memory: %" PRIu64 " bytes: memory slot %u",
+				       vm->config->memory, i);
 	}
 	return ret;
 }

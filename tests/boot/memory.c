@@ -131,3 +131,19 @@ Test(memory, pinned_vcpus_stay_on_their_cpus)
 	cr_assert(has(status, "Cpus_allowed_list:\t0\n"), "%s", status);
 	stop(&process);
 }
+
+/* More than a slot of KVM's can have, or a process: either way it is the option that is wrong. */
+Test(memory, that_the_host_cannot_give_is_named_with_its_size)
+{
+	static const char *const sizes[][2] = {{"16T", "17592186044416"},
+					       {"100T", "109951162777600"},
+					       {"1000T", "1099511627776000"}};
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct run run = RUN("run", "-m", sizes[i][0]);
+
+		cr_assert_eq(run.status, 126, "%s", run.err);
+		cr_assert(has(run.err, "mayfly: --memory: "), "%s", run.err);
+		cr_assert(has(run.err, sizes[i][1]), "%s", run.err);
+	}
+}

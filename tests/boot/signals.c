@@ -210,7 +210,8 @@ Test(signals, a_killed_cell_is_told)
 	kill(child_of(process.pid), SIGKILL);
 	run = process_finish(&process);
 	cr_assert_eq(run.status, 127);
-	cr_assert_str_eq(run.err, "mayfly: the cell was killed by signal 9 (Killed)\n");
+	cr_assert_str_eq(run.err,
+			 "mayfly: the cell was killed by signal 9 (Killed) (out of memory?)\n");
 }
 
 Test(signals, a_cell_that_hangs_is_ended_by_the_time_limit)

@@ -69,8 +69,11 @@ Test(outcome, signals_and_deaths)
 	cr_assert_eq(outcome_status(&outcome), 143);
 	outcome = (struct outcome){.kind = OUTCOME_CELL_DIED, .wait_status = SIGKILL};
 	outcome_describe(&outcome, text, sizeof(text));
-	cr_assert_str_eq(text, "the cell was killed by signal 9 (Killed)");
+	cr_assert_str_eq(text, "the cell was killed by signal 9 (Killed) (out of memory?)");
 	cr_assert_eq(outcome_status(&outcome), 127);
+	outcome.wait_status = SIGSEGV;
+	outcome_describe(&outcome, text, sizeof(text));
+	cr_assert_str_eq(text, "the cell was killed by signal 11 (Segmentation fault)");
 	outcome.wait_status = 3 << 8;
 	outcome_describe(&outcome, text, sizeof(text));
 	cr_assert_str_eq(text, "the cell ended with status 3 without a word");
