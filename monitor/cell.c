@@ -123,6 +123,8 @@ static int set_up(struct err *err)
 	    (ret = load(&entry, err)) < 0 || (ret = receive_cpuid(err)) < 0 ||
 	    (ret = vm_set_entry(&cell.vm, &cell.in.host, &entry, err)) < 0)
 		return ret;
+	if (cell.spec->replace_output && ftruncate(cell.spec->output_fd, 0) < 0)
+		return err_host(err, errno, "--serial");
 	counters_stamp(cell.vm_config.counters, PHASE_REGISTERS);
 	return 0;
 }

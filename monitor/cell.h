@@ -16,6 +16,7 @@ struct cell_spec {
 	int kvm_fd;    /* -1 for a dry run */
 	int output_fd; /* of the serial port, or -1 */
 	enum outlet_kind output_kind;
+	bool replace_output; /* what is in that file goes, once nothing else can fail */
 	pid_t supervisor;
 	struct boot_image kernel;
 	struct boot_image initrd; /* len 0: none */

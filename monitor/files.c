@@ -177,11 +177,14 @@ static void open_stdin(const struct config *config, struct files *files)
 
 static int open_serial_file(const char *path, struct files *files, struct err *err)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666);
+	/* What is in it stays until there is something to write in its place. */
+	SCOPE_FD int fd = open(path, O_WRONLY | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666);
+	struct stat status;
 
-	if (fd < 0)
+	if (fd < 0 || fstat(fd, &status) < 0)
 		return err_file(err, errno, "--serial", path);
-	files->output = fd;
+	files->replace_output = S_ISREG(status.st_mode) && status.st_size > 0;
+	files->output = TAKE_FD(fd);
 	files->output_kind = OUTLET_NONBLOCKING;
 	return 0;
 }
@@ -201,10 +204,58 @@ static int open_serial(const struct config *config, struct files *files, struct 
 	}
 }
 
+/* Are these two names of one file with bytes in it? One that is not there yet has its name only. */
+static bool is_same_file(const char *a, const char *b)
+{
+	struct stat first, second;
+
+	if (strcmp(a, b) == 0 && stat(a, &first) < 0)
+		return true;
+	return stat(a, &first) == 0 && stat(b, &second) == 0 && S_ISREG(first.st_mode) &&
+	       first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
+/* What is written must be no file that is read, nor be written twice. */
+static int check_output(const struct config *config, const char *option, const char *path,
+			struct err *err)
+{
+	const bool on_stdio = config->serial == SERIAL_STDIO;
+	const struct {
+		const char *name, *path;
+	} others[] = {
+		{"the image", config->image},
+		{"the initrd", config->initrd},
+		{"--config", config->config_path},
+		{"--serial", config->serial == SERIAL_FILE ? config->serial_path : NULL},
+		{"standard input", "/proc/self/fd/0"},
+		{"standard output", on_stdio ? "/proc/self/fd/1" : NULL},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		if (others[i].path != NULL && others[i].path != path &&
+		    is_same_file(path, others[i].path))
+			return err_input(err, "%s \"%.150s\": it is the file of %s, too", option,
+					 path, others[i].name);
+	return 0;
+}
+
+static int check_outputs(const struct config *config, struct err *err)
+{
+	int ret = 0;
+
+	if (config->serial == SERIAL_FILE)
+		ret = check_output(config, "--serial", config->serial_path, err);
+	if (ret == 0 && config->report_path != NULL)
+		ret = check_output(config, "--report", config->report_path, err);
+	return ret;
+}
+
 static int open_all(const struct config *config, struct files *files, struct err *err)
 {
-	int ret = open_kernel(config, &files->kernel, err);
+	int ret = check_outputs(config, err);
 
+	if (ret == 0)
+		ret = open_kernel(config, &files->kernel, err);
 	if (ret == 0 && config->initrd != NULL)
 		ret = open_image("initrd", config->initrd, &files->initrd, err);
 	if (ret == 0 && !config->dry_run)

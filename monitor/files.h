@@ -14,7 +14,8 @@ struct files {
 	struct boot_image initrd; /* len 0: none */
 	int output;               /* of the serial port, or -1 */
 	enum outlet_kind output_kind;
-	int input; /* of the serial port, or -1 */
+	bool replace_output; /* it is a file with something in it */
+	int input;           /* of the serial port, or -1 */
 };
 
 /* Opens it all. Errors: the host's, with the option or file; nothing stays open. */

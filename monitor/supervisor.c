@@ -123,6 +123,7 @@ static struct cell_spec make_spec(const struct supervisor *s, int cell_socket)
 		.kvm_fd = s->files.kvm,
 		.output_fd = s->files.output,
 		.output_kind = s->files.output_kind,
+		.replace_output = s->files.replace_output,
 		.supervisor = getpid(),
 		.kernel = s->files.kernel,
 		.initrd = s->files.initrd,

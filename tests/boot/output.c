@@ -105,12 +105,28 @@ Test(output, never_changes_the_flags_of_standard_output)
 
 Test(output, goes_to_a_file_where_asked)
 {
-	const char *path = scratch("serial.log");
+	const char *path = write_file("serial.log", "longer than what comes", 22);
 	struct run run = RUN("run", "--serial", path, guest("act"), "--", "say filed");
 
 	cr_assert_eq(run.status, 0, "%s", run.err);
 	cr_assert_str_eq(run.out, "");
 	cr_assert_str_eq(read_file(path, NULL), "filed\n");
+}
+
+/* Not before there is a guest, who may write something else. */
+Test(output, a_file_is_left_alone_where_no_guest_comes_to_be)
+{
+	const char *path = write_file("serial.log", "old", 3), *text = write_file("text", "x", 1);
+	const char *const words[][2] = {{text, NULL},
+					{"-m100T", NULL},
+					{"-i/none", guest("act")},
+					{"--irqchip=split", "/none"}};
+
+	for (unsigned n = 0; n < 20; n++)
+		for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+			RUN("run", "--serial", path, words[i][0], words[i][1]);
+			cr_assert_str_eq(read_file(path, NULL), "old", "%s", words[i][0]);
+		}
 }
 
 Test(output, none_means_no_port_at_all)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "monitor/options.h"
 #include "tests/support/run.h"
@@ -371,6 +372,57 @@ Test(options, a_fifo_is_no_image_and_nobody_waits_for_it)
 	cr_assert_eq(mkfifo(path, 0600), 0);
 	snprintf(message, sizeof(message), "image \"%s\": it is no regular file", path);
 	REFUSED(message, path);
+}
+
+/* Nothing starts: what is in the file is worth more than what is not written into it. */
+Test(options, a_serial_file_is_left_alone_where_nothing_starts)
+{
+	const char *path = write_file("serial", "old", 3), *text = write_file("text", "x", 1);
+	char serial[256];
+	const char *const words[][4] = {
+		{"--dry-run", guest("act")},       {"/none"},
+		{guest("act"), "-i", "/none"},     {guest("act"), "--report=/none/x"},
+		{"-m", "2M", guest("act"), "two"}, {"--dry-run", text},
+	};
+
+	snprintf(serial, sizeof(serial), "--serial=%s", path);
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		RUN("run", serial, words[i][0], words[i][1], words[i][2], words[i][3]);
+		cr_assert_str_eq(read_file(path, NULL), "old", "case %zu", i);
+	}
+}
+
+/* By whatever name it goes. */
+Test(options, files_that_are_written_are_no_other_files)
+{
+	const char *image = write_file("image", "hello", 5), *link = scratch("link");
+	const char *config = write_file("config.json", "{}", 2), *none = scratch("none");
+	static const char *const names[] = {"the image", "the initrd", "--config", "--serial"};
+	char serial[256], report[256], to_link[256], message[512];
+
+	cr_assert_eq(symlink(image, link), 0);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const char *path = i == 2 ? config : i == 3 ? none : image;
+
+		snprintf(serial, sizeof(serial), "--serial=%s", path);
+		snprintf(report, sizeof(report), "--report=%s", path);
+		snprintf(to_link, sizeof(to_link), "--report=%s", link);
+		snprintf(message, sizeof(message), "%s \"%s\": it is the file of %s, too",
+			 i == 3 ? "--report" : "--serial", path, names[i]);
+		if (i == 0)
+			REFUSED(message, serial, image);
+		else if (i == 1)
+			REFUSED(message, serial, guest("act"), "-i", image);
+		else if (i == 2)
+			REFUSED(message, serial, "--config", config);
+		else
+			REFUSED(message, serial, report);
+	}
+	snprintf(message, sizeof(message), "--report \"%s\": it is the file of the image, too",
+		 link);
+	REFUSED(message, to_link, image);
+	cr_assert_str_eq(read_file(image, NULL), "hello");
+	cr_assert_str_eq(read_file(config, NULL), "{}");
 }
 
 /* Whatever comes of it, or does not come. */
