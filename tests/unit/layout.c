@@ -3,9 +3,9 @@
 #include "boot-proto/layout_x86_64.h"
 
 #include <criterion/criterion.h>
+#include <stdbool.h>
 
 #include "boot-proto/e820.h"
-#include "tests/support/boot.h"
 
 Test(layout, ram_lies_around_both_windows)
 {
@@ -37,9 +37,27 @@ Test(layout, ram_lies_around_both_windows)
 	}
 }
 
+/* Without a mapping: valgrind has no 300 GiB to give. */
+static struct mem ram_of(uint64_t len)
+{
+	struct mem mem = {.fd = -1};
+
+	mem.n_regions = layout_ram(len, mem.regions);
+	return mem;
+}
+
+static bool is_ram(const struct mem *mem, const struct e820_range *range)
+{
+	for (unsigned i = 0; i < mem->n_regions; i++)
+		if (range->gpa >= mem->regions[i].gpa &&
+		    range->gpa + range->len <= mem->regions[i].gpa + mem->regions[i].len)
+			return true;
+	return false;
+}
+
 Test(layout, the_low_end_is_below_the_first_window)
 {
-	struct mem small = boot_ram(MIB(64)), large = boot_ram(GIB(300));
+	struct mem small = ram_of(MIB(64)), large = ram_of(GIB(300));
 
 	cr_assert_eq(layout_low_end(&small), MIB(64));
 	cr_assert_eq(layout_low_end(&large), GIB(3));
@@ -51,7 +69,7 @@ Test(layout, e820_has_all_ram_and_no_window)
 	static const uint64_t lens[] = {MIB(2), MIB(128), GIB(3), GIB(5), GIB(300)};
 
 	for (size_t i = 0; i < ARRAY_LEN(lens); i++) {
-		struct mem mem = boot_ram(lens[i]);
+		struct mem mem = ram_of(lens[i]);
 		struct e820_range ranges[E820_MAX];
 		unsigned n = e820_fill(&mem, ranges);
 		uint64_t ram = 0;
@@ -62,11 +80,10 @@ Test(layout, e820_has_all_ram_and_no_window)
 			if (ranges[j].type != E820_TYPE_RAM)
 				continue;
 			ram += ranges[j].len;
-			cr_assert(mem_get(&mem, ranges[j].gpa, ranges[j].len) != NULL);
+			cr_assert(is_ram(&mem, &ranges[j]));
 		}
 		cr_assert_eq(ram, lens[i] - MIB(1) + LAYOUT_MP_TABLE, "%lu", lens[i]);
 		cr_assert_eq(ranges[1].gpa, LAYOUT_MP_TABLE);
 		cr_assert_eq(ranges[1].type, (unsigned)E820_TYPE_RESERVED);
-		mem_done(&mem);
 	}
 }
