@@ -20,6 +20,7 @@
 #define CODE_GPA        0x100000
 #define LZ4_BLOCK       (8U << 20)
 #define LZ4_MAGIC       0x184c2102
+#define PRESET          0 /* of xz: the least memory */
 
 /* mov al, 0; out 0xf4, al; hlt; jmp back to hlt */
 const uint8_t image_code[IMAGE_CODE_LEN] = {0xb0, 0, 0xe6, 0xf4, 0xf4, 0xeb, 0xfd};
@@ -210,8 +211,8 @@ static size_t pack_xz(const uint8_t *bytes, size_t len, uint8_t *packed, size_t 
 {
 	size_t out = 0;
 
-	need(lzma_easy_buffer_encode(6, LZMA_CHECK_CRC32, NULL, bytes, len, packed, &out, room) ==
-	     LZMA_OK);
+	need(lzma_easy_buffer_encode(PRESET, LZMA_CHECK_CRC32, NULL, bytes, len, packed, &out,
+				     room) == LZMA_OK);
 	return out;
 }
 
@@ -220,7 +221,7 @@ static size_t pack_lzma(const uint8_t *bytes, size_t len, uint8_t *packed, size_
 	lzma_stream stream = LZMA_STREAM_INIT;
 	lzma_options_lzma options;
 
-	need(!lzma_lzma_preset(&options, 6));
+	need(!lzma_lzma_preset(&options, PRESET));
 	need(lzma_alone_encoder(&stream, &options) == LZMA_OK);
 	stream.next_in = bytes;
 	stream.avail_in = len;
@@ -233,7 +234,7 @@ static size_t pack_lzma(const uint8_t *bytes, size_t len, uint8_t *packed, size_
 
 static size_t pack_zstd(const uint8_t *bytes, size_t len, uint8_t *packed, size_t room)
 {
-	size_t out = ZSTD_compress(packed, room, bytes, len, 19);
+	size_t out = ZSTD_compress(packed, room, bytes, len, 1);
 
 	need(!ZSTD_isError(out));
 	return out;
