@@ -110,10 +110,11 @@ Test(counts, phases_are_in_order)
 
 	cr_assert_eq(run.status, 0);
 	cr_assert_eq(json_array_size(timeline), 14u, "all but the boot timer's");
-	for (size_t i = 0; i < json_array_size(timeline); i++, before = at) {
+	for (size_t i = 0; i < json_array_size(timeline); i++) {
 		json_t *phase = json_array_get(timeline, i);
 
 		at = json_real_value(json_object_get(phase, "at_us"));
 		cr_assert_geq(at, before, "%s", json_string_value(json_object_get(phase, "phase")));
+		before = at;
 	}
 }
