@@ -65,7 +65,7 @@ Test(output, that_waits_at_the_end_leaves_the_ending_as_it_was)
 {
 	struct process process = process_start(
 		(const char *const[]){mayfly_path(), "run", "--timeout", "2s", "-f", "elf",
-				      guest("act"), "--", "flood", "16", "exit", "7", NULL},
+				      guest("act"), "--", "flood", "6", "exit", "7", NULL},
 		false);
 	struct run run;
 
