@@ -49,8 +49,20 @@ $(OUT)/monitor/builtin.o: monitor/builtin.S $(BUILD)/guests/hello
 	@mkdir -p $(@D)
 	$(call say,AS,$<) $(CC) $(ASFLAGS) -DBUILTIN_GUEST='"$(BUILD)/guests/hello"' -c $< -o $@
 
+# The system-call filters, from their table: libseccomp works here, and is in no binary.
+$(BUILD)/tools/filters: tools/filters.c seccomp/rules.h seccomp/calls.def seccomp/jail.h | $(BUILD)/deps-build
+	@mkdir -p $(@D)
+	$(call say,CC,$<) gcc $(BASE_FLAGS) -Wall -Wextra -Werror $< -lseccomp -o $@
+
+$(BUILD)/filters.c: $(BUILD)/tools/filters
+	$(call say,GEN,$@) $< >$@
+
+$(OUT)/filters.o: $(BUILD)/filters.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<) $(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+
 # All but main(), for the monitor and for the tests.
-$(LIBRARY): $(filter-out $(OUT)/monitor/main.o,$(OBJECTS)) $(OUT)/monitor/builtin.o
+$(LIBRARY): $(filter-out $(OUT)/monitor/main.o,$(OBJECTS)) $(OUT)/monitor/builtin.o $(OUT)/filters.o
 	@rm -f $@
 	$(call say,AR,$@) $(AR) rcsD $@ $^
 

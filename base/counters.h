@@ -21,12 +21,16 @@ enum phase {
 	PHASE_CONFIG,     /* options and configuration are read */
 	PHASE_FILES,      /* everything is open */
 	PHASE_CELL,       /* the cell's first instruction */
+	PHASE_ROOT,       /* inheritance dropped, empty root */
+	PHASE_ADMITTED,   /* the supervisor has given it its ids */
+	PHASE_CONFINED,   /* the other stages of the jail, with the set-up filter */
 	PHASE_VM,         /* KVM has a VM */
 	PHASE_MEMORY,     /* it has its memory */
 	PHASE_IRQCHIP,    /* and interrupt controllers */
 	PHASE_VCPUS,      /* and vCPUs */
 	PHASE_IMAGE,      /* image and tables are in place */
 	PHASE_REGISTERS,  /* CPUID and registers are set */
+	PHASE_SEALED,     /* the final filter of the control thread */
 	PHASE_FIRST_EXIT, /* the guest left for the first time */
 	PHASE_OUTPUT,     /* its first byte was written */
 	PHASE_BOOTED,     /* it wrote to the boot timer */

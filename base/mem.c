@@ -100,6 +100,9 @@ int mem_init(struct mem *mem, const struct mem_region *regions, unsigned n_regio
 		return ret;
 	}
 	ret = map(mem, backing);
+	/* Whatever dumps us, what the guest knows is not in it. */
+	if (ret == 0 && madvise(mem->mapping, mem->mapping_len, MADV_DONTDUMP) < 0)
+		ret = -errno;
 	return ret == 0 ? 0 : refuse(mem, backing, -ret, err);
 }
 

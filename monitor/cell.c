@@ -11,7 +11,6 @@
 
 #include "base/msg.h"
 #include "boot-proto/cmdline.h"
-#include "seccomp/jail.h"
 
 #define STOP_TIMEOUT_MS   200  /* for vCPUs to say what they were doing */
 #define OUTPUT_TIMEOUT_MS 5000 /* for a slow reader to take the last output */
@@ -40,11 +39,60 @@ static void tell(uint32_t type)
 		_exit(EXIT_STATUS_DIED);
 }
 
+static _Noreturn void tell_ended(void);
+
 static _Noreturn void fail(const struct err *err)
 {
+	if (ending_get(&cell.vm.ending, NULL) == END_TRAPPED)
+		tell_ended();
 	cell.out.failed = *err;
 	tell(FROM_CELL_FAILED);
 	_exit(EXIT_STATUS_DIED);
+}
+
+/* On the stack of a signal handler: a call that no filter lets pass has just failed. */
+static void on_trap(unsigned call, enum jail_role role)
+{
+	ending_set(&cell.vm.ending, END_TRAPPED, (uint32_t)role << 16 | (call & 0xffff));
+}
+
+/* The supervisor gives the cell its ids meanwhile. */
+static int await_admission(struct err *err)
+{
+	int n;
+
+	if (!jail_awaits_admission(cell.spec->jail))
+		return 0;
+	n = msg_recv(cell.spec->socket, &cell.in, sizeof(cell.in), 0);
+	if (n <= 0 || cell.in.type != TO_CELL_GO)
+		return err_host(err, n < 0 ? -n : EPIPE, "jail: admission");
+	return 0;
+}
+
+/* Closes the jail as far as it can be before the VM is made. */
+static int confine(struct err *err)
+{
+	const struct cell_spec *spec = cell.spec;
+	const int keep[] = {STDERR_FILENO,   spec->socket,    spec->kvm_fd,
+			    spec->output_fd, spec->kernel.fd, spec->initrd.fd};
+	const struct jail_limits limits = {spec->vm.memory, spec->vm.n_vcpus};
+	int ret;
+
+	if ((ret = jail_close_others(keep, ARRAY_LEN(keep), err)) < 0 ||
+	    (ret = jail_empty_root(spec->jail, err)) < 0)
+		return ret;
+	counters_stamp(spec->vm.counters, PHASE_ROOT);
+	ret = await_admission(err);
+	if (ret < 0)
+		return ret;
+	counters_stamp(spec->vm.counters, PHASE_ADMITTED);
+	ret = jail_confine(spec->jail, &limits, on_trap, err);
+	if (ret < 0)
+		return ret;
+	counters_stamp(spec->vm.counters, PHASE_CONFINED);
+	cell.out.number = spec->jail->holds;
+	tell(FROM_CELL_JAILED);
+	return 0;
 }
 
 /* The PIC and the PIT are for guests that cannot do without. */
@@ -70,6 +118,7 @@ static int resolve(struct err *err)
 			      err);
 	cell.vm_config = spec->vm;
 	cell.vm_config.irqchip = choose_irqchip();
+	cell.vm_config.jail = spec->jail;
 	return ret;
 }
 
@@ -129,6 +178,16 @@ static int set_up(struct err *err)
 	return 0;
 }
 
+/* With /dev/kvm another VM could be made, and no image is read any more. */
+static void close_set_up_files(void)
+{
+	const int files[] = {cell.spec->kvm_fd, cell.spec->kernel.fd, cell.spec->initrd.fd};
+
+	for (size_t i = 0; i < ARRAY_LEN(files); i++)
+		if (files[i] >= 0)
+			close(files[i]);
+}
+
 /*
  * Lets in the signals that call this thread away from its guest; it is a vCPU's by now, so that none
  * is lost. Those that a terminal sends to both processes stay blocked: they are the supervisor's.
@@ -184,7 +243,7 @@ static void ask_for_input(void)
 
 	if (wish == 0)
 		return;
-	cell.out.wish = wish;
+	cell.out.number = wish;
 	tell(FROM_CELL_WISH);
 }
 
@@ -244,18 +303,20 @@ static void finish_output(void)
 
 _Noreturn void cell_main(const struct cell_spec *spec)
 {
-	const int keep[] = {STDERR_FILENO,   spec->socket,    spec->kvm_fd,
-			    spec->output_fd, spec->kernel.fd, spec->initrd.fd};
 	struct err err = {0};
 
 	cell.spec = spec;
 	counters_stamp(spec->vm.counters, PHASE_CELL);
-	if (jail_enter(keep, ARRAY_LEN(keep), spec->supervisor, &err) < 0 || resolve(&err) < 0)
+	if (confine(&err) < 0 || resolve(&err) < 0)
 		fail(&err);
 	if (spec->dry_run)
 		tell_resolved();
 	if (set_up(&err) < 0 || vm_start(&cell.vm, &err) < 0 || let_signals_in(&err) < 0)
 		fail(&err);
+	close_set_up_files();
+	if (jail_seal(spec->jail, JAIL_CONTROL, &err) < 0)
+		fail(&err);
+	counters_stamp(spec->vm.counters, PHASE_SEALED);
 	run();
 	counters_stamp(spec->vm.counters, PHASE_ENDED);
 	vm_stop(&cell.vm, STOP_TIMEOUT_MS);

@@ -3,7 +3,7 @@
  * cell.h - the process the guest lives in: it knows numbers and descriptors, no path. Cell, control
  * thread.
  *
- * It closes what it inherited, makes the VM, parses the image, runs the guest, and tells the
+ * It gives up what it inherited and confines itself, makes the VM, parses the image, runs the guest, and tells the
  * supervisor how that ended. It allocates nothing once the guest runs.
  */
 #ifndef MAYFLY_MONITOR_CELL_H
@@ -17,7 +17,7 @@ struct cell_spec {
 	int output_fd; /* of the serial port, or -1 */
 	enum outlet_kind output_kind;
 	bool replace_output; /* what is in that file goes, once nothing else can fail */
-	pid_t supervisor;
+	struct jail *jail; /* how it is confined; the cell's own copy notes what holds */
 	struct boot_image kernel;
 	struct boot_image initrd; /* len 0: none */
 	enum boot_format format;

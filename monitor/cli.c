@@ -157,8 +157,9 @@ static int read_config_file(struct cli *cli, struct err *err)
 	if (ret < 0)
 		return ret;
 	if (config_json_read(text, len, &cli->config, &cli->config_tree, &inner) < 0)
-		return err_input(err, "config \"%.100s\": %.140s", path, inner.text);
-	return 0;
+		ret = err_input(err, "config \"%.100s\": %.140s", path, inner.text);
+	explicit_bzero(text, len); /* with the paths that a cell should not find */
+	return ret;
 }
 
 /* Joins what follows "--" into the guest's command line. */
@@ -263,6 +264,7 @@ int cli_parse(int argc, char **argv, struct cli *ret_cli, struct err *err)
 	struct cli cli = {.command = CLI_HELP, .help_for = CLI_HELP};
 	int ret = parse(argc, argv, &cli, err);
 
+	cli.config.argv = argv;
 	if (ret < 0)
 		json_decref(cli.config_tree);
 	else

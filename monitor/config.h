@@ -15,6 +15,8 @@ enum serial_kind { SERIAL_STDIO, SERIAL_NONE, SERIAL_FILE };
 /* How a table that was asked for is printed. */
 enum table_format { TABLE_OFF, TABLE_TEXT, TABLE_JSON, TABLE_FORMAT_COUNT };
 
+#define CONFIG_NO_ID UINT32_MAX /* as the kernel has it */
+
 struct config {
 	const char *image; /* a path, "-" for standard input, NULL for the built-in guest */
 	const char *initrd;
@@ -31,6 +33,10 @@ struct config {
 	int irqchip; /* enum irqchip_kind */
 	int serial;  /* enum serial_kind */
 	const char *serial_path;
+	int jail;            /* enum jail_mode */
+	uint32_t uid;        /* of the cell; CONFIG_NO_ID: not said */
+	uint32_t gid;        /* the same */
+	int core_sched;      /* enum jail_core */
 	uint64_t timeout_ns; /* 0: none */
 	const char *config_path;
 	const char *report_path;
@@ -39,6 +45,7 @@ struct config {
 	bool dry_run;
 	bool verbose;
 	bool quiet;
+	char **argv; /* as main() got it: the strings that the paths above are parts of */
 };
 
 /* What `mayfly run` does when nothing is asked for. */
@@ -46,5 +53,11 @@ void config_init(struct config *config);
 
 /* Whether the parts fit together and this host can try. Errors: -EINVAL, naming the option. */
 MUST_CHECK int config_check(const struct config *config, struct err *err);
+
+/*
+ * Overwrites what was asked for, arguments and environment included, in the memory of the calling
+ * process: a cell knows no path. The guest's command line stays.
+ */
+void config_forget(const struct config *config);
 
 #endif

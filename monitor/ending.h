@@ -21,6 +21,7 @@ enum end_reason {
 	END_KVM_ERROR,    /* KVM cannot go on */
 	END_HOST_ERROR,   /* a call of ours failed */
 	END_STOPPED,      /* the supervisor asked for it */
+	END_TRAPPED,      /* a system call that no filter lets pass (--jail=trace) */
 	END_REASON_COUNT
 };
 
@@ -28,7 +29,10 @@ struct ending_box {
 	_Atomic uint64_t first; /* reason << 32 | detail; 0: still running */
 };
 
-/* Says how it ended; `detail` is the status of END_EXIT, errno of END_HOST_ERROR, else 0. */
+/*
+ * Says how it ended; `detail` is the status of END_EXIT, errno of END_HOST_ERROR, the call
+ * of END_TRAPPED with its thread's role in the upper half, else 0.
+ */
 void ending_set(struct ending_box *box, enum end_reason reason, uint32_t detail);
 
 /* END_NONE while the guest runs. `ret_detail` may be NULL. */

@@ -55,6 +55,30 @@ static json_t *ending_to_json(const struct epilogue *e)
 	return json;
 }
 
+static json_t *jail_to_json(const struct jail *jail)
+{
+	static const struct {
+		unsigned bit;
+		const char *name;
+	} parts[] = {
+		{JAIL_HAS_USER_NS, "user_namespace"}, {JAIL_HAS_NAMESPACES, "namespaces"},
+		{JAIL_HAS_ROOT, "empty_root"},        {JAIL_HAS_IDS, "no_privileges"},
+		{JAIL_HAS_CORE, "core_scheduling"},   {JAIL_HAS_LANDLOCK, "landlock"},
+		{JAIL_HAS_FILTERS, "filters"},
+	};
+	json_t *json = json_pack("{s:s}", "mode", jail_names[jail->mode]);
+
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		json_object_set_new(json, parts[i].name,
+				    json_boolean((jail->holds & parts[i].bit) != 0));
+	/* An empty network namespace, the host's without a way to a socket, or the host's. */
+	json_object_set_new(json, "network",
+			    json_string((jail->holds & JAIL_HAS_NETWORK_NS) != 0 ? "empty"
+					: (jail->holds & JAIL_HAS_FILTERS) != 0  ? "filtered"
+										 : "host"));
+	return json;
+}
+
 static void write_report(struct epilogue *e)
 {
 	struct err err = {0};
@@ -63,6 +87,7 @@ static void write_report(struct epilogue *e)
 	if (e->report.path == NULL)
 		return;
 	json = ending_to_json(e);
+	json_object_set_new(json, "jail", jail_to_json(&e->jail));
 	json_object_set_new(json, "exits", tables_exits_to_json(e->counters, e->config->n_cpus));
 	json_object_set_new(json, "timeline", tables_timeline_to_json(e->counters));
 	if (report_write(&e->report, json, &err) < 0)

@@ -9,11 +9,13 @@
 #include "monitor/config.h"
 #include "monitor/outcome.h"
 #include "monitor/report.h"
+#include "seccomp/jail.h"
 
 struct epilogue {
 	const struct config *config;
 	struct report report;
 	struct counters *counters; /* NULL where nobody asked */
+	struct jail jail;          /* what held the cell, as far as it said */
 	struct outcome outcome;
 	bool told;             /* the cell has said its last word: `last` */
 	struct from_cell last; /* message of the cell's */

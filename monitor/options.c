@@ -13,8 +13,12 @@
 
 const char *const format_names[] = {"auto", "bzimage", "elf", "pvh", "raw", NULL};
 const char *const irqchip_names[] = {"auto", "split", "kernel", NULL};
+const char *const jail_names[] = {"default", "strict", "off", "trace", NULL};
+static const char *const core_names[] = {"auto", "on", "off", NULL};
 
 static_assert(ARRAY_LEN(format_names) == BOOT_FORMAT_COUNT + 1, "a name for each format");
+static_assert(ARRAY_LEN(jail_names) == JAIL_MODE_COUNT + 1, "a name for each mode");
+static_assert(ARRAY_LEN(core_names) == JAIL_CORE_COUNT + 1, "a name for each choice");
 static_assert(ARRAY_LEN(irqchip_names) == IRQCHIP_KIND_COUNT + 1, "a name for each kind");
 
 /* In the order of --help. The sections of `json` are Firecracker's; "mayfly" holds ours. */
@@ -111,6 +115,36 @@ const struct option_def options[] = {
 	 .kind = OPTION_CPUS,
 	 .offset = AT(n_pins),
 	 .help = "bind the vCPUs, in turn, to these host CPUs, as in 0,2-3"},
+	{.name = "jail",
+	 .argument = "MODE",
+	 .json = "mayfly.jail",
+	 .kind = OPTION_CHOICE,
+	 .choices = jail_names,
+	 .offset = AT(jail),
+	 .fallback = "default",
+	 .help = "what confines the guest's process: strict refuses a host that cannot give all of "
+		 "it, trace names a forbidden system call instead of killing, off is for debugging"},
+	{.name = "uid",
+	 .argument = "UID",
+	 .json = "mayfly.uid",
+	 .kind = OPTION_ID,
+	 .offset = AT(uid),
+	 .help = "numeric user id of the guest's process; 65534 for root, else one's own"},
+	{.name = "gid",
+	 .argument = "GID",
+	 .json = "mayfly.gid",
+	 .kind = OPTION_ID,
+	 .offset = AT(gid),
+	 .help = "numeric group id of the guest's process; 65534 for root, else one's own"},
+	{.name = "core-sched",
+	 .argument = "WHEN",
+	 .json = "mayfly.core_sched",
+	 .kind = OPTION_CHOICE,
+	 .choices = core_names,
+	 .offset = AT(core_sched),
+	 .fallback = "auto",
+	 .help = "let no other process share a CPU core with the guest at the same time; auto: "
+		 "where the host can"},
 	{.name = "timeout",
 	 .argument = "TIME",
 	 .json = "mayfly.timeout",
@@ -243,6 +277,8 @@ int option_set(const struct option_def *option, struct config *config, const cha
 		return value_cpus(value, &config->n_pins, config->pins, err);
 	case OPTION_SERIAL:
 		return set_serial(config, value);
+	case OPTION_ID:
+		return value_id(value, place, err);
 	case OPTION_PATH:
 	case OPTION_FLAG:
 	case OPTION_TABLE:
@@ -310,6 +346,11 @@ static json_t *serial_to_json(const struct config *config)
 							  : kinds[config->serial]);
 }
 
+static json_t *id_to_json(uint32_t id)
+{
+	return id != CONFIG_NO_ID ? json_integer(id) : json_null();
+}
+
 static json_t *table_to_json(int format)
 {
 	return format == TABLE_JSON ? json_string("json") : json_boolean(format == TABLE_TEXT);
@@ -341,6 +382,8 @@ json_t *option_to_json(const struct option_def *option, const struct config *con
 		return cpus_to_json(config);
 	case OPTION_SERIAL:
 		return serial_to_json(config);
+	case OPTION_ID:
+		return id_to_json(*(const uint32_t *)place);
 	case OPTION_PATH:
 	default:
 		path = *(const char *const *)place;

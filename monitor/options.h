@@ -26,6 +26,7 @@ enum option_kind {
 	OPTION_WORDS,  /* char[LAYOUT_CMDLINE_MAX] */
 	OPTION_CPUS,   /* unsigned n_pins, then pins[] */
 	OPTION_SERIAL, /* stdio, none or a path */
+	OPTION_ID,     /* uint32_t: a numeric user or group id */
 };
 
 struct option_def {
@@ -48,6 +49,7 @@ extern const size_t n_options;
 
 extern const char *const format_names[];  /* of enum boot_format */
 extern const char *const irqchip_names[]; /* of enum irqchip_kind */
+extern const char *const jail_names[];    /* of enum jail_mode */
 
 /* Is it told by its place on the command line? Then it is not by its name. */
 static inline bool option_is_positional(const struct option_def *option)

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "monitor/names.h"
+#include "seccomp/jail.h"
 
 static int ended_status(const struct ended *ended)
 {
@@ -59,6 +60,17 @@ static void describe_states(const struct outcome *outcome, char *text, size_t si
 	}
 }
 
+static void describe_trap(uint32_t detail, char *text, size_t size)
+{
+	static const char *const threads[] = {[JAIL_SETUP] = "set-up",
+					      [JAIL_CONTROL] = "control thread",
+					      [JAIL_VCPU] = "vCPU thread"};
+	unsigned role = detail >> 16, call = detail & 0xffff;
+
+	snprintf(text, size, "the cell's %s made system call %u (%s), which its filter forbids",
+		 role < ARRAY_LEN(threads) ? threads[role] : "?", call, jail_call_name(call));
+}
+
 static void describe_ended(const struct ended *ended, char *text, size_t size)
 {
 	switch (ended->reason) {
@@ -84,6 +96,9 @@ static void describe_ended(const struct ended *ended, char *text, size_t size)
 	case END_HOST_ERROR:
 		snprintf(text, size, "the host failed: KVM_RUN: %s", strerror((int)ended->detail));
 		break;
+	case END_TRAPPED:
+		describe_trap(ended->detail, text, size);
+		break;
 	default:
 		snprintf(text, size, "the cell ended for no reason that is known (%u)",
 			 ended->reason);
@@ -93,7 +108,11 @@ static void describe_ended(const struct ended *ended, char *text, size_t size)
 
 static void describe_death(int wait_status, char *text, size_t size)
 {
-	if (WIFSIGNALED(wait_status))
+	if (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGSYS)
+		snprintf(text, size,
+			 "the cell was killed by its system-call filter (--jail=trace names the "
+			 "call)");
+	else if (WIFSIGNALED(wait_status))
 		/* It was not us: so it goes where a cgroup or the host runs out of memory. */
 		snprintf(text, size, "the cell was killed by signal %d (%s)%s",
 			 WTERMSIG(wait_status), strsignal(WTERMSIG(wait_status)),

@@ -17,6 +17,7 @@ size_t to_cell_len(const struct to_cell *message)
 		       message->host.supported.n_entries * sizeof(struct kvm_cpuid_entry2);
 	case TO_CELL_INPUT:
 		return head + message->len;
+	case TO_CELL_GO:
 	case TO_CELL_CTRL_ALT_DEL:
 	case TO_CELL_STOP:
 		return head;
@@ -34,6 +35,7 @@ size_t from_cell_len(uint32_t type)
 		return head + sizeof(struct resolved);
 	case FROM_CELL_FAILED:
 		return head + sizeof(struct err);
+	case FROM_CELL_JAILED:
 	case FROM_CELL_WISH:
 	case FROM_CELL_NO_KEYBOARD:
 		return head;
@@ -50,19 +52,26 @@ static bool judge_resolved(struct resolved *resolved)
 	return resolved->format < BOOT_FORMAT_COUNT && resolved->irqchip < IRQCHIP_KIND_COUNT;
 }
 
-bool from_cell_judge(struct from_cell *message, size_t len, bool dry_run, unsigned wish)
+bool from_cell_judge(struct from_cell *message, size_t len, const struct expected *expected)
 {
 	if (len < offsetof(struct from_cell, resolved) || len != from_cell_len(message->type))
 		return false;
+	if (expected->jailed && message->type != FROM_CELL_JAILED &&
+	    message->type != FROM_CELL_FAILED)
+		return false;
 	switch (message->type) {
 	case FROM_CELL_WISH:
-		return wish == 0 && message->wish > 0 && message->wish <= UART_INPUT_MAX;
+		return expected->wish == 0 && message->number > 0 &&
+		       message->number <= UART_INPUT_MAX;
+	case FROM_CELL_JAILED:
+		return expected->jailed;
+	case FROM_CELL_NO_KEYBOARD:
+		return expected->no_keyboard;
 	case FROM_CELL_RESOLVED:
-		return dry_run && judge_resolved(&message->resolved);
+		return expected->dry_run && judge_resolved(&message->resolved);
 	case FROM_CELL_FAILED:
 		clean(message->failed.text, sizeof(message->failed.text));
-		return true;
-	case FROM_CELL_NO_KEYBOARD:
+		return !expected->has_run;
 	case FROM_CELL_ENDED:
 	default: /* those without a length are gone */
 		return true;

@@ -4,6 +4,8 @@
  *
  * A message is its head and exactly the body of its type. A run, seen from the supervisor:
  *
+ *     -> GO                                 the cell's ids are there
+ *     <- JAILED                             what holds it, before it reads a hostile byte
  *     -> CPUID                              set-up
  *     <- RESOLVED                           --dry-run: the end
  *     <- FAILED                             set-up went wrong: the end
@@ -30,7 +32,8 @@
 #define CONTROL_SIGNAL SIGUSR1
 
 enum to_cell_type {
-	TO_CELL_CPUID = 1,
+	TO_CELL_GO = 1,
+	TO_CELL_CPUID,
 	TO_CELL_INPUT,
 	TO_CELL_CTRL_ALT_DEL,
 	TO_CELL_STOP,
@@ -46,7 +49,8 @@ struct to_cell {
 };
 
 enum from_cell_type {
-	FROM_CELL_RESOLVED = 1,
+	FROM_CELL_JAILED = 1,
+	FROM_CELL_RESOLVED,
 	FROM_CELL_FAILED,
 	FROM_CELL_WISH,
 	FROM_CELL_NO_KEYBOARD,
@@ -71,8 +75,8 @@ struct ended {
 };
 
 struct from_cell {
-	uint32_t type; /* enum from_cell_type */
-	uint32_t wish; /* WISH: bytes */
+	uint32_t type;   /* enum from_cell_type */
+	uint32_t number; /* WISH: bytes; JAILED: JAIL_HAS_* */
 	union {
 		struct resolved resolved;
 		struct err failed;
@@ -84,11 +88,21 @@ struct from_cell {
 size_t to_cell_len(const struct to_cell *message);
 size_t from_cell_len(uint32_t type);
 
+/* What a cell may say now, by what was said before. */
+struct expected {
+	bool dry_run;
+	bool jailed;  /* nothing has come yet: first it says what holds it, or why nothing does */
+	bool has_run; /* its guest has asked for input */
+	bool no_keyboard; /* it was sent a Ctrl-Alt-Del and has not answered */
+	unsigned wish;    /* bytes of input that it waits for already */
+};
+
 /*
- * Are the `len` bytes at `message` a whole message that a cell may send now? `wish` is how many bytes
- * of input the guest waits for already. Where they are, the texts in them are printable ASCII and
- * end within their field, and numbers that have no name are left in `ended` alone.
+ * Are the `len` bytes at `message` a whole message that may come now? Every message but the last is
+ * an answer to one of ours, or comes once: that bounds how many there are. Where it may, the texts in
+ * it are printable ASCII and end within their field, and numbers that have no name are left in
+ * `ended` alone.
  */
-bool from_cell_judge(struct from_cell *message, size_t len, bool dry_run, unsigned wish);
+bool from_cell_judge(struct from_cell *message, size_t len, const struct expected *expected);
 
 #endif

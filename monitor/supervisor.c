@@ -11,7 +11,6 @@
 #include "monitor/supervisor.h"
 
 #include <errno.h>
-#include <linux/sched.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +24,7 @@
 #include "monitor/cell.h"
 #include "monitor/epilogue.h"
 #include "monitor/files.h"
+#include "monitor/options.h"
 #include "monitor/terminal.h"
 
 #define SECOND        INT64_C(1000000000)
@@ -44,10 +44,10 @@ struct supervisor {
 	pid_t cell;
 	int cell_fd; /* the same, as a descriptor: readable once it is dead */
 	enum state state;
-	int64_t limit_at; /* CLOCK_MONOTONIC ns: the time limit, or NEVER */
-	int64_t step_at;  /* when the present state has lasted too long */
-	unsigned wish;    /* bytes of input that the guest waits for */
-	size_t n_typed;   /* bytes that wait for the guest */
+	int64_t limit_at;         /* CLOCK_MONOTONIC ns: the time limit, or NEVER */
+	int64_t step_at;          /* when the present state has lasted too long */
+	struct expected expected; /* of the cell */
+	size_t n_typed;           /* bytes that wait for the guest */
 	uint8_t typed[UART_INPUT_MAX];
 	struct to_cell to;
 };
@@ -115,7 +115,7 @@ static void give_signals_back(void)
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-static struct cell_spec make_spec(const struct supervisor *s, int cell_socket)
+static struct cell_spec make_spec(struct supervisor *s, int cell_socket)
 {
 	const struct config *config = s->after.config;
 	struct cell_spec spec = {
@@ -124,7 +124,7 @@ static struct cell_spec make_spec(const struct supervisor *s, int cell_socket)
 		.output_fd = s->files.output,
 		.output_kind = s->files.output_kind,
 		.replace_output = s->files.replace_output,
-		.supervisor = getpid(),
+		.jail = &s->after.jail,
 		.kernel = s->files.kernel,
 		.initrd = s->files.initrd,
 		.format = (enum boot_format)config->format,
@@ -145,29 +145,6 @@ static struct cell_spec make_spec(const struct supervisor *s, int cell_socket)
 
 	memcpy(spec.vm.pins, config->pins, sizeof(spec.vm.pins));
 	return spec;
-}
-
-/* Returns in the supervisor only. */
-static int start_cell(struct supervisor *s, struct err *err)
-{
-	struct clone_args args = {
-		.flags = CLONE_PIDFD, .pidfd = (uintptr_t)&s->cell_fd, .exit_signal = SIGCHLD};
-	struct cell_spec spec;
-	int sockets[2];
-	pid_t pid;
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
-		return err_host(err, errno, "socket pair");
-	spec = make_spec(s, sockets[1]);
-	pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
-	if (pid == 0)
-		cell_main(&spec);
-	close(sockets[1]);
-	s->cell = pid;
-	s->socket = sockets[0];
-	if (pid < 0)
-		return err_host(err, errno, "the cell's process");
-	return 0;
 }
 
 static void signal_cell(const struct supervisor *s, int signal)
@@ -211,6 +188,42 @@ static void send_to_cell(struct supervisor *s, uint32_t type)
 		signal_cell(s, CONTROL_SIGNAL);
 }
 
+/* Gives the cell its ids, and lets it go on. */
+static int admit_cell(struct supervisor *s, struct err *err)
+{
+	int ret;
+
+	s->expected = (struct expected){.dry_run = s->after.config->dry_run, .jailed = true};
+	if (!jail_awaits_admission(&s->after.jail))
+		return 0;
+	ret = jail_admit(&s->after.jail, s->cell, err);
+	if (ret < 0)
+		return ret;
+	s->to.type = TO_CELL_GO;
+	return tell_cell(s, err);
+}
+
+/* Returns in the supervisor only. */
+static int start_cell(struct supervisor *s, struct err *err)
+{
+	struct cell_spec spec;
+	int sockets[2], ret;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
+		return err_host(err, errno, "socket pair");
+	spec = make_spec(s, sockets[1]);
+	ret = jail_spawn(&s->after.jail, &s->cell, &s->cell_fd, err);
+	if (ret < 0)
+		return ret;
+	if (s->cell == 0) {
+		config_forget(s->after.config);
+		cell_main(&spec);
+	}
+	close(sockets[1]);
+	s->socket = sockets[0];
+	return admit_cell(s, err);
+}
+
 /* While the cell makes its VM: asking takes KVM as long as that. */
 static int send_cpuid(struct supervisor *s, struct err *err)
 {
@@ -231,11 +244,17 @@ static void stop_cell(struct supervisor *s)
 	send_to_cell(s, TO_CELL_STOP);
 }
 
+static void send_ctrl_alt_del(struct supervisor *s)
+{
+	s->expected.no_keyboard = true;
+	send_to_cell(s, TO_CELL_CTRL_ALT_DEL);
+}
+
 static void ask_guest(struct supervisor *s)
 {
 	s->state = ASKED;
 	s->step_at = now_ns() + ASK_PATIENCE;
-	send_to_cell(s, TO_CELL_CTRL_ALT_DEL);
+	send_ctrl_alt_del(s);
 }
 
 /* The user wants it to end; gently: the guest is asked first. */
@@ -305,7 +324,7 @@ static void obey_escape(struct supervisor *s, enum terminal_command command)
 		end_by_signal(s, SIGINT, false);
 		break;
 	case TERMINAL_CTRL_ALT_DEL:
-		send_to_cell(s, TO_CELL_CTRL_ALT_DEL);
+		send_ctrl_alt_del(s);
 		break;
 	case TERMINAL_HELP:
 		print_escape_help();
@@ -319,7 +338,7 @@ static void obey_escape(struct supervisor *s, enum terminal_command command)
 /* Gives the guest what it waits for, if it is there. */
 static void feed_guest(struct supervisor *s)
 {
-	size_t len = s->wish < s->n_typed ? s->wish : s->n_typed;
+	size_t len = s->expected.wish < s->n_typed ? s->expected.wish : s->n_typed;
 
 	if (len == 0)
 		return;
@@ -327,7 +346,7 @@ static void feed_guest(struct supervisor *s)
 	memmove(s->typed, s->typed + len, s->n_typed - len);
 	s->n_typed -= len;
 	s->to.len = (uint32_t)len;
-	s->wish = 0;
+	s->expected.wish = 0;
 	send_to_cell(s, TO_CELL_INPUT);
 }
 
@@ -361,12 +380,28 @@ static void handle_input(struct supervisor *s)
 	obey_escape(s, command);
 }
 
+/* Said before it read anything hostile, and so to be believed. */
+static void take_jail(struct supervisor *s)
+{
+	const char *missing;
+
+	s->expected.jailed = false;
+	s->after.jail.holds = s->after.last.number & JAIL_HAS_ALL;
+	missing = jail_missing(&s->after.jail);
+	if (missing != NULL && !s->after.config->quiet)
+		fprintf(stderr, "mayfly: --jail=%s: %s\n", jail_names[s->after.jail.mode], missing);
+}
+
 static void take_message(struct supervisor *s)
 {
-	if (s->after.last.type == FROM_CELL_WISH) {
-		s->wish = s->after.last.wish;
+	if (s->after.last.type == FROM_CELL_JAILED) {
+		take_jail(s);
+	} else if (s->after.last.type == FROM_CELL_WISH) {
+		s->expected.wish = s->after.last.number;
+		s->expected.has_run = true;
 		feed_guest(s);
 	} else if (s->after.last.type == FROM_CELL_NO_KEYBOARD) {
+		s->expected.no_keyboard = false;
 		if (s->state == ASKED)
 			stop_cell(s);
 	} else {
@@ -388,8 +423,7 @@ static bool read_cell(struct supervisor *s)
 		return true;
 	if (n == 0)
 		kill_cell(s); /* it is about to die, or had better be */
-	else if (n > 0 &&
-		 from_cell_judge(&s->after.last, (size_t)n, s->after.config->dry_run, s->wish))
+	else if (n > 0 && from_cell_judge(&s->after.last, (size_t)n, &s->expected))
 		take_message(s);
 	else
 		kill_liar(s);
@@ -406,7 +440,7 @@ static void bury_cell(struct supervisor *s)
 
 static bool listens_to_input(const struct supervisor *s)
 {
-	return s->files.input >= 0 && (s->wish > 0 || s->terminal.raw);
+	return s->files.input >= 0 && (s->expected.wish > 0 || s->terminal.raw);
 }
 
 static int poll_timeout_ms(const struct supervisor *s)
@@ -453,6 +487,28 @@ static void reap(struct supervisor *s)
 	counters_stamp(s->after.counters, PHASE_REAPED);
 }
 
+/* Root's cell is nobody, a user's is the user. */
+static struct jail plan_jail(const struct config *config)
+{
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
+
+	return (struct jail){
+		.mode = (enum jail_mode)config->jail,
+		.core = (enum jail_core)config->core_sched,
+		.own_uid = uid,
+		.own_gid = gid,
+		.uid = config->uid != CONFIG_NO_ID ? config->uid
+		       : uid == 0                  ? JAIL_NOBODY
+						   : uid,
+		.gid = config->gid != CONFIG_NO_ID ? config->gid
+		       : uid == 0                  ? JAIL_NOBODY
+						   : gid,
+		.ids_asked = config->uid != CONFIG_NO_ID || config->gid != CONFIG_NO_ID,
+		.cgroup_fd = -1,
+	};
+}
+
 static int set_up(struct supervisor *s, struct timespec started, struct err *err)
 {
 	const struct config *config = s->after.config;
@@ -485,6 +541,7 @@ int supervisor_run(const struct config *config, struct timespec started)
 
 	s->after.config = config;
 	s->after.outcome.kind = OUTCOME_CELL_DIED;
+	s->after.jail = plan_jail(config);
 	ret = set_up(s, started, &err);
 	if (ret == 0 && !config->dry_run)
 		ret = send_cpuid(s, &err);

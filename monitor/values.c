@@ -93,6 +93,17 @@ int value_count(const char *text, unsigned max, unsigned *ret_count, struct err 
 	return 0;
 }
 
+int value_id(const char *text, uint32_t *ret_id, struct err *err)
+{
+	uint64_t number;
+	const char *rest;
+
+	if (!parse_digits(text, &number, &rest) || *rest != '\0' || number >= UINT32_MAX)
+		return err_input(err, "\"%s\" is no numeric id", text);
+	*ret_id = (uint32_t)number;
+	return 0;
+}
+
 int value_choice(const char *text, const char *const *names, int *ret_index, struct err *err)
 {
 	char list[128] = "";

@@ -16,6 +16,9 @@ MUST_CHECK int value_size(const char *text, uint64_t *ret_bytes, struct err *err
 /* Nanoseconds: digits, then ms, s or m. Not 0, and so few that they can be added to a clock's. */
 MUST_CHECK int value_time(const char *text, uint64_t *ret_ns, struct err *err);
 
+/* A numeric user or group id; not the largest, which stands for none. */
+MUST_CHECK int value_id(const char *text, uint32_t *ret_id, struct err *err);
+
 /* A number from 1 to `max`. */
 MUST_CHECK int value_count(const char *text, unsigned max, unsigned *ret_count, struct err *err);
 

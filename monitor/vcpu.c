@@ -76,7 +76,7 @@ void vcpu_kick(struct vcpu *vcpu)
 
 	/* Not pthread_kill(): libc does not know the first thread's id after clone3. */
 	if (tid != 0)
-		tgkill(getpid(), tid, VCPU_KICK_SIGNAL);
+		tgkill(vcpu->env->process, tid, VCPU_KICK_SIGNAL);
 }
 
 static void count(struct vcpu *vcpu, struct exit_key key)

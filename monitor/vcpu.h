@@ -37,6 +37,7 @@ enum vcpu_state {
 /* What all vCPUs share. */
 struct vcpu_env { /* [ro] once the guest runs */
 	int vm_fd;
+	pid_t process;
 	const struct mem *mem;
 	const struct bus *pio;
 	const struct bus *mmio;

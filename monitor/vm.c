@@ -153,11 +153,12 @@ static void *vcpu_thread(void *argument)
 {
 	struct vcpu *vcpu = argument;
 	struct vm *vm = vm_of(vcpu);
+	struct err err;
 	int ret;
 
 	vcpu_adopt_thread(vcpu);
-	ret = pin(vm->config, vcpu->index);
-	if (ret < 0)
+	if ((ret = pin(vm->config, vcpu->index)) < 0 ||
+	    (ret = jail_seal(vm->config->jail, JAIL_VCPU, &err)) < 0)
 		ending_set(&vm->ending, END_HOST_ERROR, (uint32_t)-ret);
 	while (vcpu_run(vcpu) == VCPU_SIGNALLED)
 		;
@@ -170,14 +171,15 @@ static void *vcpu_thread(void *argument)
 
 static int start_threads(struct vm *vm, struct err *err)
 {
-	sigset_t all_but_kicks, before;
+	sigset_t others, before;
 	pthread_t thread;
 	int ret = 0;
 
-	/* Signals to the process are for the control thread. */
-	sigfillset(&all_but_kicks);
-	sigdelset(&all_but_kicks, VCPU_KICK_SIGNAL);
-	pthread_sigmask(SIG_SETMASK, &all_but_kicks, &before);
+	/* Signals to the process are for the control thread; SIGSYS is a thread's own. */
+	sigfillset(&others);
+	sigdelset(&others, SIGSYS);
+	sigdelset(&others, VCPU_KICK_SIGNAL);
+	pthread_sigmask(SIG_SETMASK, &others, &before);
 	for (unsigned i = 1; i < vm->config->n_vcpus && ret == 0; i++)
 		ret = pthread_create(&thread, NULL, vcpu_thread, &vm->vcpus[i]);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -189,6 +191,7 @@ int vm_start(struct vm *vm, struct err *err)
 	int ret;
 
 	vcpu_adopt_thread(&vm->vcpus[0]);
+	vm->env.process = atomic_load(&vm->vcpus[0].tid);
 	ret = pin(vm->config, 0);
 	if (ret < 0)
 		return err_host(err, -ret, "--pin");

@@ -15,6 +15,7 @@
 #include "monitor/legacy/i8042.h"
 #include "monitor/legacy/uart.h"
 #include "monitor/vcpu.h"
+#include "seccomp/jail.h"
 
 #define VM_VCPUS_MAX COUNTERS_VCPUS_MAX
 #define VM_PINS_MAX  64
@@ -29,6 +30,7 @@ struct vm_config {       /* [ro] */
 	unsigned n_pins;
 	uint16_t pins[VM_PINS_MAX]; /* host CPUs: vCPU i runs on pins[i % n_pins] */
 	struct counters *counters;  /* may be NULL */
+	const struct jail *jail;    /* what holds the cell so far */
 };
 
 struct vm {
@@ -56,7 +58,10 @@ MUST_CHECK int vm_init(struct vm *vm, int kvm_fd, const struct vm_config *config
 MUST_CHECK int vm_set_entry(struct vm *vm, struct cpuid_host *host, const struct boot_entry *entry,
 			    struct err *err);
 
-/* Starts the threads of vCPUs 1 and up; the guest does not run before vm_run(). */
+/*
+ * Starts the threads of vCPUs 1 and up, and closes every thread's jail; the guest does not run before
+ * vm_run(). Errors: the host's.
+ */
 MUST_CHECK int vm_start(struct vm *vm, struct err *err);
 
 /* Runs vCPU 0 until the run has ended or the thread is interrupted. */

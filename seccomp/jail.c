@@ -4,7 +4,16 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
+#include <unistd.h>
+
+#include "seccomp/jail_priv.h"
+
+int jail_without(const struct jail *jail, struct err *err, int error, const char *what)
+{
+	if (jail->mode != JAIL_STRICT)
+		return 0;
+	return err_host(err, error, "--jail=strict: %s", what);
+}
 
 /* The least descriptor of the list that is not below `from`, or -1. */
 static int next_kept(const int *keep, unsigned n_keep, int from)
@@ -17,45 +26,71 @@ static int next_kept(const int *keep, unsigned n_keep, int from)
 	return next;
 }
 
-/* Closes every descriptor that is not in the list. */
-static int close_others(const int *keep, unsigned n_keep)
+int jail_close_others(const int *keep, unsigned n_keep, struct err *err)
 {
-	int from = 0, kept;
+	int from = 0, kept, ret = 0;
 
-	while ((kept = next_kept(keep, n_keep, from)) >= 0) {
-		if (kept > from && close_range((unsigned)from, (unsigned)kept - 1, 0) < 0)
-			return -errno;
+	while (ret == 0 && (kept = next_kept(keep, n_keep, from)) >= 0) {
+		if (kept > from)
+			ret = close_range((unsigned)from, (unsigned)kept - 1, 0);
 		from = kept + 1;
 	}
-	return close_range((unsigned)from, ~0U, 0) < 0 ? -errno : 0;
+	if (ret == 0)
+		ret = close_range((unsigned)from, ~0U, 0);
+	return ret < 0 ? err_host(err, errno, "jail: close_range") : 0;
 }
 
-static int set_limits(void)
-{
-	static const struct rlimit none = {0, 0};
-
-	return setrlimit(RLIMIT_CORE, &none) < 0 ? -errno : 0;
-}
-
-/* The signal comes after the parent has gone; a parent that went before never sends it. */
-static int die_with(pid_t supervisor)
+/*
+ * After the ids, whose change takes it away again. A supervisor that is gone by then is seen by the
+ * next look at its socket: in a pid namespace nobody has a parent to ask for.
+ */
+static int die_with_supervisor(struct err *err)
 {
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-		return -errno;
-	return getppid() == supervisor ? 0 : -ESRCH;
+		return err_host(err, errno, "jail: parent-death signal");
+	return 0;
 }
 
-int jail_enter(const int *keep, unsigned n_keep, pid_t supervisor, struct err *err)
+static int give_up_privileges(struct err *err)
+{
+	if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return err_host(err, errno, "jail: prctl");
+	return 0;
+}
+
+int jail_confine(struct jail *jail, const struct jail_limits *limits, jail_trap_fn *on_trap,
+		 struct err *err)
 {
 	int ret;
 
-	if ((ret = close_others(keep, n_keep)) < 0)
-		return err_host(err, -ret, "jail: close_range");
-	if ((ret = die_with(supervisor)) < 0)
-		return err_host(err, -ret, "jail: parent-death signal");
-	if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return err_host(err, errno, "jail: prctl");
-	if ((ret = set_limits()) < 0)
-		return err_host(err, -ret, "jail: limits");
-	return 0;
+	if (jail->mode == JAIL_OFF)
+		return die_with_supervisor(err);
+	if ((ret = jail_drop_ids(jail, err)) < 0 || (ret = give_up_privileges(err)) < 0 ||
+	    (ret = die_with_supervisor(err)) < 0 || (ret = jail_set_core(jail, err)) < 0 ||
+	    (ret = jail_set_limits(jail, limits, err)) < 0 ||
+	    (ret = jail_restrict_files(jail, err)) < 0)
+		return ret;
+	return jail_filter(jail, on_trap, err);
+}
+
+const char *jail_missing(const struct jail *jail)
+{
+	if (jail->mode == JAIL_OFF)
+		return "the cell is not confined";
+	if ((jail->holds & JAIL_HAS_NAMESPACES) == 0)
+		return "this host gives no namespaces";
+	if ((jail->holds & JAIL_HAS_ROOT) == 0)
+		return "this host allows no mounts in a user namespace: the cell sees its files";
+	if ((jail->holds & JAIL_HAS_LANDLOCK) == 0)
+		return "this kernel has no Landlock";
+	if ((jail->holds & JAIL_HAS_FILTERS) == 0)
+		return "this build has no system-call filters";
+	return NULL;
+}
+
+const char *jail_call_name(unsigned call)
+{
+	if (call >= jail_n_call_names || jail_call_names[call] == NULL)
+		return "?";
+	return jail_call_names[call];
 }

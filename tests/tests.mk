@@ -15,13 +15,23 @@ $(OUT)/tests/%.o: tests/%.c tools/flags.mk | $(BUILD)/deps-test
 	$(call say,CC,$<) $(CC) $(TEST_CFLAGS) -MMD -MP -c $< -o $@
 
 $(OUT)/tests/%: $(OUT)/tests/%.o $(TEST_SUPPORT) $(LIBRARY)
-	$(call say,LD,$@) $(CC) $(TEST_CFLAGS) $(TEST_LDFLAGS) $< $(TEST_SUPPORT) $(LIBRARY) $(LIBS) -lcriterion -lutil -o $@
+	$(call say,LD,$@) $(CC) $(TEST_CFLAGS) $(TEST_LDFLAGS) $< $(filter-out $<,$(filter %.o,$^)) $(LIBRARY) $(LIBS) -lcriterion -lutil -lseccomp -o $@
+
+ATTACKS := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/jail/attacker/*.c))
+
+# The tables of attacks alone; what makes them is in the attacker.
+$(OUT)/tests/jail/attacks: $(filter-out %/attacker.o,$(ATTACKS))
+
+# mayfly with a cell that turns hostile once its jail is closed.
+ATTACKER := $(OUT)/attacker
+$(ATTACKER): $(OUT)/monitor/main.o $(ATTACKS) $(LIBRARY)
+	$(call say,LD,$@) $(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=vcpu_run $^ $(LIBS) -o $@
 
 .PRECIOUS: $(OUT)/tests/%.o $(OUT)/tests/%
--include $(patsubst %.c,$(OUT)/%.d,$(TEST_SOURCES) $(wildcard tests/support/*.c))
+-include $(patsubst %.c,$(OUT)/%.d,$(TEST_SOURCES) $(wildcard tests/support/*.c tests/jail/attacker/*.c))
 
 .PHONY: tests
-tests: $(UNIT_TESTS) $(RUN_TESTS) ## build the tests of this KIND
+tests: $(UNIT_TESTS) $(RUN_TESTS) $(ATTACKER) ## build the tests of this KIND
 
 # Tests that run guests go one program after another: they share the host's CPUs with their guests.
 .PHONY: run-unit run-all

@@ -105,13 +105,13 @@ Test(signals, of_the_whole_group_are_the_supervisors)
 Test(signals, during_set_up_are_not_lost)
 {
 	struct process process = process_start(
-		(const char *const[]){mayfly_path(), "run", "-v", "-m", "512M", "--prefault", "-f",
+		(const char *const[]){mayfly_path(), "run", "-v", "-m", "192M", "--prefault", "-f",
 				      "elf", guest("act"), "--", "spin", NULL},
 		false);
 	struct timespec before, after;
 	struct run run;
 
-	sleep_us(30000);
+	sleep_us(10000);
 	clock_gettime(CLOCK_MONOTONIC, &before);
 	kill(process.pid, SIGTERM);
 	run = process_finish(&process);

@@ -41,6 +41,8 @@ static const struct call supervisor_calls[] = {
 	{"brk", "the same"},
 	{"mprotect", "libc: relocated data becomes read-only"},
 	{"poll", "are descriptors 0 to 2 open? Else another file would take their place"},
+	{"geteuid", "does root start it? Then the cell is nobody"},
+	{"getegid", "the same"},
 	{"newfstatat", "standard output: file, pipe, or terminal?"},
 	{"newfstatat", "standard input: is there something to read?"},
 	{"openat", "/dev/kvm"},
@@ -51,13 +53,21 @@ static const struct call supervisor_calls[] = {
 	{"rt_sigaction", "SIGCHLD is not, whoever started us: the cell's end is waited for"},
 	{"rt_sigprocmask", "and those that must not kill, blocked"},
 	{"socketpair", "between supervisor and cell"},
-	{"getpid", "so that the cell can see whether it is an orphan already"},
-	{"clone3", "the cell"},
+	{"clone3", "the cell, in namespaces of its own"},
 	{"close", "the cell's end of the socket: its other holder's death is to be seen"},
+	{"openat", "jail: uid_map"},
+	{"write", "jail: the one user id there is"},
+	{"close", "jail: uid_map"},
+	{"openat", "jail: gid_map"},
+	{"write", "jail: the one group id"},
+	{"close", "jail: gid_map"},
+	{"sendto", "jail: the cell may go on"},
 	{"ioctl KVM_GET_SUPPORTED_CPUID", "takes as long as the cell takes to make its VM"},
 	{"ioctl KVM_CHECK_EXTENSION", "the TSC deadline timer, which CPUID does not tell of"},
 	{"sendto", "both, to the cell"},
 	{"poll", "waits for the cell, for signals, for input"},
+	{"recvmsg", "what holds the cell"},
+	{"poll", "waits again"},
 	{"recvmsg", "the cell's last word"},
 	{"pidfd_send_signal", "kills a cell that says its last word and stays"},
 	{"wait4", "always reaps"},
@@ -69,13 +79,36 @@ static const struct call cell_calls[] = {
 	{"close_range", "jail: standard input"},
 	{"close_range", "jail: the supervisor's descriptors"},
 	{"close_range", "jail: all that was inherited"},
-	{"prctl PR_SET_PDEATHSIG", "jail: no life after the supervisor's"},
-	{"getppid", "jail: which may have ended before that was said"},
+	{"mount", "jail: an empty root"},
+	{"chdir", "jail: at its place"},
+	{"pivot_root", "jail: with the old one under it"},
+	{"umount2", "jail: which goes"},
+	{"chdir", "jail: the new one"},
+	{"recvmsg", "jail: waits for its ids"},
+	{"prctl PR_CAPBSET_DROP", "jail: no capability ever again, one call for each there is"},
+	{"setgroups", "jail: no groups"},
+	{"setresgid", "jail: nobody's group"},
+	{"setresuid", "jail: nobody"},
+	{"capset", "jail: no capability now"},
 	{"prctl PR_SET_DUMPABLE", "jail: no ptrace by the user's other processes"},
 	{"prctl PR_SET_NO_NEW_PRIVS", "jail: no more rights"},
+	{"prctl PR_SET_PDEATHSIG", "jail: no life after the supervisor's"},
+	{"prctl PR_SCHED_CORE", "jail: no stranger on the same core"},
 	{"prlimit64", "jail: no core dump"},
+	{"prlimit64", "jail: few descriptors"},
+	{"prlimit64", "jail: no locked memory"},
+	{"prlimit64", "jail: no message queues"},
+	{"prlimit64", "jail: no more memory than it can need"},
+	{"prlimit64", "jail: no more threads than it can need"},
+	{"landlock_create_ruleset", "jail: which version is it?"},
+	{"landlock_create_ruleset", "jail: nothing is allowed"},
+	{"landlock_restrict_self", "jail: from now on"},
+	{"close", "jail: the rules"},
+	{"seccomp", "jail: the set-up filter"},
+	{"sendto", "jail: what holds from now on"},
 	{"ioctl KVM_CREATE_VM", "the VM"},
 	{"mmap", "its memory"},
+	{"madvise", "which is in no core dump"},
 	{"ioctl KVM_SET_USER_MEMORY_REGION", "shown to KVM, before anything that makes this slow"},
 	{"ioctl KVM_ENABLE_CAP", "split irqchip"},
 	{"ioctl KVM_GET_VCPU_MMAP_SIZE", "how large the page shared with KVM is"},
@@ -89,6 +122,8 @@ static const struct call cell_calls[] = {
 	{"rt_sigaction", "the supervisor's signal"},
 	{"rt_sigaction", "the timer that drains output"},
 	{"rt_sigprocmask", "all three, let in"},
+	{"close", "/dev/kvm: there will be no other VM"},
+	{"seccomp", "jail: the final filter"},
 	{"ioctl KVM_RUN", "once for each letter"},
 	{"pwritev2", "the letter"},
 	{"ioctl KVM_RUN", "to the exit port"},
@@ -105,10 +140,17 @@ struct trace {
 
 static struct trace supervisor, cell;
 
-/* The letters are many pairs of the same two calls: one pair stands for all. */
-static void fold_pair(struct trace *trace)
+/*
+ * The letters are many pairs of the same two calls: one pair stands for all. And how many
+ * capabilities there are to be dropped depends on the kernel.
+ */
+static void fold(struct trace *trace)
 {
 	unsigned n = trace->n;
+
+	if (n >= 2 && strcmp(trace->names[n - 1], "prctl PR_CAPBSET_DROP") == 0 &&
+	    strcmp(trace->names[n - 2], trace->names[n - 1]) == 0)
+		trace->n--;
 
 	if (n >= 4 && strcmp(trace->names[n - 1], "pwritev2") == 0 &&
 	    strcmp(trace->names[n - 3], "pwritev2") == 0 &&
@@ -134,7 +176,7 @@ static void name_call(const char *line, char *ret_name)
 
 static bool has_said_last_word(void)
 {
-	return cell.n > 0 && strcmp(cell.names[cell.n - 1], "sendto") == 0;
+	return cell.n_letters > 0 && strcmp(cell.names[cell.n - 1], "sendto") == 0;
 }
 
 /* A line is "PID CALL(...", or tells of a signal, an end, or how an earlier call came out. */
@@ -160,7 +202,7 @@ static void take_line(char *line)
 	trace->n_runs += strcmp(trace->names[trace->n], "ioctl KVM_RUN") == 0;
 	trace->n_letters += strcmp(trace->names[trace->n], "pwritev2") == 0;
 	trace->n++;
-	fold_pair(trace);
+	fold(trace);
 }
 
 static void trace_run(void)

@@ -113,6 +113,30 @@ static const struct {
 	 "mayfly.pin",
 	 "0",
 	 "null"},
+	{"jail",
+	 {"--jail=strict", "--jail=strict"},
+	 "{\"mayfly\": {\"jail\": \"strict\"}}",
+	 "mayfly.jail",
+	 "strict",
+	 "default"},
+	{"uid",
+	 {"--uid=1234", "--uid=01234"},
+	 "{\"mayfly\": {\"uid\": 1234}}",
+	 "mayfly.uid",
+	 "1234",
+	 "null"},
+	{"gid",
+	 {"--gid=1234", "--gid=01234"},
+	 "{\"mayfly\": {\"gid\": \"1234\"}}",
+	 "mayfly.gid",
+	 "1234",
+	 "null"},
+	{"core-sched",
+	 {"--core-sched=off", "--core-sched=off"},
+	 "{\"mayfly\": {\"core_sched\": \"off\"}}",
+	 "mayfly.core_sched",
+	 "off",
+	 "auto"},
 	{"timeout",
 	 {"--timeout=2s", "--timeout=2000ms"},
 	 "{\"mayfly\": {\"timeout\": \"2s\"}}",
@@ -279,6 +303,9 @@ Test(options, that_are_wrong_are_named_with_their_value)
 	REFUSED("--acpi: \"yes\" is neither on nor off", "--acpi=yes");
 	REFUSED("--timeout: \"5\" is no time (a number with ms, s or m)", "--timeout", "5");
 	REFUSED("--exits: \"xml\" is not json", "--exits=xml");
+	REFUSED("--jail: \"none\" is none of default, strict, off, trace", "--jail=none");
+	REFUSED("--uid: \"nobody\" is no numeric id", "--uid=nobody");
+	REFUSED("--gid: \"4294967295\" is no numeric id", "--gid=4294967295");
 	REFUSED("--pin: host CPU 1000 is not available to this process", "--pin=1000");
 	REFUSED("--initrd: the built-in guest takes none; name an IMAGE", "-i", "x");
 	REFUSED("two: one IMAGE is enough (the guest's words go after --)", "one", "two");

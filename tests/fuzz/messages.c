@@ -24,6 +24,9 @@ enum {
 	REPORT = 256,
 	TABLES = 512,
 	TABLES_IN_JSON = 1024,
+	NOT_JAILED = 2048,
+	NO_KEYBOARD = 4096,
+	HAS_RUN = 8192,
 };
 
 static struct config make_config(unsigned context)
@@ -123,14 +126,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 						  OUTCOME_SIGNAL, OUTCOME_CELL_LIED};
 	static struct epilogue epilogue;
 	struct from_cell *message = &epilogue.last;
-	unsigned context, wish;
+	struct expected expected;
+	unsigned context;
 	struct config config;
 
 	if (size < 2 || size - 2 > sizeof(*message))
 		return 0;
 	context = le16_get(data);
 	config = make_config(context);
-	wish = (context & WISH) != 0;
+	expected = (struct expected){.dry_run = config.dry_run,
+				     .jailed = (context & NOT_JAILED) != 0,
+				     .has_run = (context & HAS_RUN) != 0,
+				     .no_keyboard = (context & NO_KEYBOARD) != 0,
+				     .wish = (context & WISH) != 0};
 	memset(message, 0xff, sizeof(*message));
 	memcpy(message, data + 2, size - 2);
 	if (epilogue.counters == NULL)
@@ -140,12 +148,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	epilogue.report = make_report(context);
 	epilogue.outcome = (struct outcome){.kind = kinds[context % ARRAY_LEN(kinds)],
 					    .signal = 15,
-					    .wait_status = (int)(message->wish & 0xffff)};
-	epilogue.told = from_cell_judge(message, size - 2, config.dry_run, wish);
+					    .wait_status = (int)(message->number & 0xffff)};
+	epilogue.told = from_cell_judge(message, size - 2, &expected);
 	if (epilogue.told && message->type == FROM_CELL_WISH) {
-		fuzz_check(wish == 0 && message->wish >= 1 && message->wish <= UART_INPUT_MAX);
-		check_answers(message->wish);
+		fuzz_check(expected.wish == 0 && message->number >= 1 &&
+			   message->number <= UART_INPUT_MAX);
+		check_answers(message->number);
 	}
+	fuzz_check(!epilogue.told || !expected.jailed || message->type == FROM_CELL_JAILED ||
+		   message->type == FROM_CELL_FAILED);
+	fuzz_check(!epilogue.told || !expected.has_run || message->type != FROM_CELL_FAILED);
 	fuzz_check(!epilogue.told || message->type != FROM_CELL_RESOLVED || config.dry_run);
 	tell(&epilogue);
 	return 0;

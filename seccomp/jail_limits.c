@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <linux/prctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "base/sanitizer.h"
+#include "seccomp/jail_priv.h"
+
+/* The cell's: its socket, KVM, files, two for each vCPU. */
+#define DESCRIPTORS_MAX 128
+
+/* Beside the guest's memory: the program, stacks, and a kernel that is unpacked. */
+#define ADDRESS_SPACE (UINT64_C(1) << 30)
+
+/* Threads that the kernel adds to a process with a VM, and starts of io_uring's workers. */
+#define KERNEL_THREADS 4
+
+int jail_set_core(struct jail *jail, struct err *err)
+{
+	if (jail->core == JAIL_CORE_OFF)
+		return 0;
+	if (prctl(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, 0, PR_SCHED_CORE_SCOPE_THREAD_GROUP, 0) ==
+	    0) {
+		jail->holds |= JAIL_HAS_CORE;
+		return 0;
+	}
+	if (jail->core == JAIL_CORE_AUTO)
+		return 0;
+	return err_host(err, errno, "--core-sched: this kernel or CPU has no core scheduling");
+}
+
+int jail_set_limits(const struct jail *jail, const struct jail_limits *limits, struct err *err)
+{
+	const struct {
+		int resource;
+		rlim_t value;
+		bool is_set;
+	} list[] = {
+		{RLIMIT_CORE, 0, true},
+		{RLIMIT_NOFILE, DESCRIPTORS_MAX, true},
+		{RLIMIT_MEMLOCK, 0, true},
+		{RLIMIT_MSGQUEUE, 0, true},
+		{RLIMIT_AS, 2 * limits->memory + ADDRESS_SPACE, !WITH_SANITIZER},
+		/* Counted for the id in its namespace; without one, for all the user's processes. */
+		{RLIMIT_NPROC, limits->n_threads + KERNEL_THREADS,
+		 (jail->holds & JAIL_HAS_USER_NS) != 0},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(list); i++) {
+		const struct rlimit limit = {list[i].value, list[i].value};
+
+		/* EPERM: whoever starts us has a lower limit already. */
+		if (list[i].is_set &&
+		    setrlimit((__rlimit_resource_t)list[i].resource, &limit) < 0 && errno != EPERM)
+			return err_host(err, errno, "jail: limit %d", list[i].resource);
+	}
+	return 0;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* jail_priv.h - the stages, for jail.c alone. Each notes in `holds` what it has achieved. */
+#ifndef MAYFLY_SECCOMP_JAIL_PRIV_H
+#define MAYFLY_SECCOMP_JAIL_PRIV_H
+
+#include <linux/filter.h>
+
+#include "seccomp/jail.h"
+
+/*
+ * A part that the host does not have: goes on without it, or with `strict` refuses. `error` is the
+ * host's. Returns 0 or an error.
+ */
+MUST_CHECK int jail_without(const struct jail *jail, struct err *err, int error, const char *what);
+
+MUST_CHECK int jail_drop_ids(struct jail *jail, struct err *err);
+MUST_CHECK int jail_set_core(struct jail *jail, struct err *err);
+MUST_CHECK int jail_set_limits(const struct jail *jail, const struct jail_limits *limits,
+			       struct err *err);
+MUST_CHECK int jail_restrict_files(struct jail *jail, struct err *err);
+MUST_CHECK int jail_filter(struct jail *jail, jail_trap_fn *on_trap, struct err *err);
+
+struct jail_program {
+	const struct sock_filter *code;
+	unsigned short len; /* instructions */
+};
+
+/* Made from calls.def when mayfly is built. */
+extern const struct jail_program jail_programs[JAIL_ROLE_COUNT];
+extern const char *const jail_call_names[];
+extern const unsigned jail_n_call_names;
+
+#endif
