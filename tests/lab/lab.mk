@@ -7,7 +7,7 @@ LAB_KERNEL  := $(LAB)/kernel/fetched
 LAB_CPIO    := $(LAB)/$(KIND).cpio
 LAB_TESTS   := $(RUN_TESTS) $(UNIT_TESTS)
 # What is to be found inside under the same path as here.
-LAB_INSIDE  := $(MAYFLY) $(GUEST_NAMES:%=$(GUESTS_OUT)/%) $(MAN_PAGES) $(LAB_TESTS) tests/run \
+LAB_INSIDE  := $(MAYFLY) $(GUEST_NAMES:%=$(GUESTS_OUT)/%) $(MAN_PAGES) $(LAB_TESTS) $(ATTACKER) tests/run \
 	$(addprefix tests/lab/,l1-init linux-row expected-dmesg)
 LAB_SCRIPTS := $(addprefix tests/lab/,npt rows fetch-kernel modules pack-l1 pack-l2 l1-init linux-row l2-init show-exits)
 LAB_PACKERS := $(addprefix tests/lab/,pack-l1 pack-l2 pack.sh modules programs)

@@ -5,12 +5,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -72,6 +75,45 @@ const char *scratch(const char *name)
 	return path;
 }
 
+static unsigned run_uid;
+
+void run_as(unsigned uid)
+{
+	run_uid = uid;
+}
+
+const char *public_copy(const char *path)
+{
+	const char *copy = scratch(strrchr(path, '/') + 1);
+	size_t len;
+	char *bytes = read_file(path, &len);
+	int fd = open(copy, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0755);
+
+	cr_assert(fd >= 0 && write(fd, bytes, len) == (ssize_t)len);
+	cr_assert_eq(fchmod(fd, 0755), 0);
+	cr_assert_eq(chmod(scratch_folder, 0755), 0);
+	close(fd);
+	free(bytes);
+	return copy;
+}
+
+/* In a mount namespace of its own, where /dev/kvm is everybody's. */
+static void become_user(unsigned uid)
+{
+	const char *folder = scratch("dev"), *node = scratch("dev/kvm");
+	struct stat status;
+
+	mkdir(folder, 0755);
+	if (stat("/dev/kvm", &status) == 0 &&
+	    (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	     mount("none", folder, "tmpfs", 0, "mode=755") < 0 ||
+	     mknod(node, S_IFCHR | 0600, status.st_rdev) < 0 || chmod(node, 0666) < 0 ||
+	     mount(node, "/dev/kvm", NULL, MS_BIND, NULL) < 0))
+		_exit(98);
+	if (setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0)
+		_exit(97);
+}
+
 static void become(const char *const argv[], const int in[2], const int out[2], const int err[2])
 {
 	int null = open("/dev/null", O_RDWR);
@@ -81,6 +123,8 @@ static void become(const char *const argv[], const int in[2], const int out[2], 
 	dup2(err[1], STDERR_FILENO);
 	close_range(3, ~0U, 0);
 	signal(SIGPIPE, SIG_DFL);
+	if (run_uid != 0)
+		become_user(run_uid);
 	setenv("ASAN_OPTIONS", "detect_leaks=1", 1); /* the tests themselves leak, and may */
 	execv(argv[0], (char *const *)(uintptr_t)argv);
 	fprintf(stderr, "%s: %s\n", argv[0], strerror(errno));

@@ -38,6 +38,15 @@ const char *mayfly_path(void);
 /* A path for a file of this test's own, in a folder that goes with the test. */
 const char *scratch(const char *name);
 
+/*
+ * From now on programs are started as this user, with a /dev/kvm that he may open; 0: as ourselves.
+ * We must be root. Such a user reads no folder of ours: see public_copy().
+ */
+void run_as(unsigned uid);
+
+/* A copy of a program that every user may run; its path, which goes with the test. */
+const char *public_copy(const char *path);
+
 /* Runs the program to its end; `argv` ends with NULL. With no standard input, or with this text. */
 struct run run_program(const char *const argv[], const char *input);
 

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * attacker.c - mayfly whose cell turns hostile at the moment its jail is closed: the linker puts this
+ * vcpu_run() into the place of the real one (--wrap), and nothing else of mayfly is different.
+ *
+ * `attacker run [OPTIONS] -- ATTACK VCPU VICTIM SUPERVISOR`. The run ends with status 1 where the
+ * attack came through, 0 where it failed, 2 where this kernel does not have what it is about; or the
+ * cell is killed.
+ */
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "boot-proto/layout_x86_64.h"
+#include "tests/jail/attacker/attacks.h"
+
+#define WORDS 4
+
+enum vcpu_stop __wrap_vcpu_run(struct vcpu *vcpu);
+
+static const struct attack *find(const char *name)
+{
+	static const struct attack *const lists[] = {attacks_on_files, attacks_on_processes,
+						     attacks_on_the_kernel, attacks_on_kvm, lies};
+
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		for (const struct attack *attack = lists[i]; attack->name != NULL; attack++)
+			if (strcmp(attack->name, name) == 0)
+				return attack;
+	return NULL;
+}
+
+static bool is_lacking(int error)
+{
+	return error == ENOSYS || error == EAFNOSUPPORT || error == EOPNOTSUPP ||
+	       error == EPROTONOSUPPORT || error == ESOCKTNOSUPPORT || error == ENODEV;
+}
+
+/* The words of the command line as the loader wrote it into guest memory. */
+static unsigned read_words(const struct vcpu *vcpu, char *words[WORDS])
+{
+	static char line[LAYOUT_CMDLINE_MAX];
+	unsigned n = 0;
+
+	memcpy(line, mem_get(vcpu->env->mem, LAYOUT_CMDLINE, sizeof(line)), sizeof(line));
+	for (char *word = strtok(line, " "); word != NULL && n < WORDS; word = strtok(NULL, " "))
+		words[n++] = word;
+	return n;
+}
+
+static uint32_t attack(struct vcpu *vcpu, char *words[WORDS])
+{
+	const struct scene scene = {
+		.vcpu = vcpu, .victim = atoi(words[2]), .supervisor = atoi(words[3])};
+	const struct attack *attack = find(words[0]);
+	char line[128];
+	int error, len;
+
+	if (attack == NULL)
+		return 99;
+	error = attack->make(&scene);
+	len = snprintf(line, sizeof(line), "%s: %s\n", words[0], strerrorname_np(error));
+	if (write(STDERR_FILENO, line, (size_t)len) != len)
+		return 98;
+	return error == 0 ? 1 : is_lacking(error) ? 2 : 0;
+}
+
+enum vcpu_stop __wrap_vcpu_run(struct vcpu *vcpu)
+{
+	static char *words[WORDS];
+	static _Atomic bool ready;
+
+	if (vcpu->index == 0 && !atomic_load(&ready)) {
+		if (read_words(vcpu, words) < WORDS)
+			ending_set(vcpu->env->ending, END_EXIT, 97);
+		atomic_store(&ready, true);
+	}
+	while (!atomic_load(&ready))
+		;
+	if (ending_get(vcpu->env->ending, NULL) == END_NONE && atoi(words[1]) == (int)vcpu->index)
+		ending_set(vcpu->env->ending, END_EXIT, attack(vcpu, words));
+	while (ending_get(vcpu->env->ending, NULL) == END_NONE)
+		;
+	return VCPU_ENDED;
+}

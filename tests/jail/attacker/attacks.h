@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * attacks.h - what code that owns a closed cell tries. Every attack is made of raw system calls, for
+ * that is what such code has. It returns 0 where it came through, else the errno that stopped it.
+ */
+#ifndef MAYFLY_TESTS_ATTACKS_H
+#define MAYFLY_TESTS_ATTACKS_H
+
+#include <errno.h>
+#include <sys/types.h>
+
+#include "monitor/vcpu.h"
+
+struct scene {
+	struct vcpu *vcpu; /* whose thread makes the attack */
+	pid_t supervisor;  /* of this run, as the host counts */
+	pid_t victim;      /* a cell of another run */
+};
+
+typedef int attack_fn(const struct scene *scene);
+
+struct attack {
+	const char *name;
+	attack_fn *make;
+	bool for_root; /* an ordinary user has no right to it, jail or not */
+};
+
+/* The attacks by what they are on; each list ends with an empty element. */
+extern const struct attack attacks_on_files[];
+extern const struct attack attacks_on_processes[];
+extern const struct attack attacks_on_the_kernel[];
+extern const struct attack attacks_on_kvm[];
+extern const struct attack lies[];
+
+static inline int result(long ret)
+{
+	return ret < 0 ? errno : 0;
+}
+
+#endif

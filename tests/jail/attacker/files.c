@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/jail/attacker/attacks.h"
+
+#define SECRET "/etc/passwd"
+#define MADE   "/tmp/mayfly-attack"
+
+static int open_file(const struct scene *scene)
+{
+	(void)scene;
+	return result(open(SECRET, O_RDONLY));
+}
+
+static int open_by_openat2(const struct scene *scene)
+{
+	struct open_how how = {.flags = O_RDONLY};
+
+	(void)scene;
+	return result(syscall(SYS_openat2, AT_FDCWD, SECRET, &how, sizeof(how)));
+}
+
+static int make_file(const struct scene *scene)
+{
+	int ret = result(open(MADE, O_CREAT | O_WRONLY, 0600));
+
+	(void)scene;
+	if (ret == 0)
+		unlink(MADE);
+	return ret;
+}
+
+static int make_folder(const struct scene *scene)
+{
+	int ret = result(mkdir(MADE, 0700));
+
+	(void)scene;
+	if (ret == 0)
+		rmdir(MADE);
+	return ret;
+}
+
+static int make_link(const struct scene *scene)
+{
+	int ret = result(symlink(SECRET, MADE));
+
+	(void)scene;
+	if (ret == 0)
+		unlink(MADE);
+	return ret;
+}
+
+static int make_device(const struct scene *scene)
+{
+	int ret = result(mknod(MADE, S_IFCHR | 0600, makedev(1, 1)));
+
+	(void)scene;
+	if (ret == 0)
+		unlink(MADE);
+	return ret;
+}
+
+static int look_at_file(const struct scene *scene)
+{
+	struct stat status;
+
+	(void)scene;
+	return result(stat(SECRET, &status));
+}
+
+static int list_root(const struct scene *scene)
+{
+	int fd = open("/", O_RDONLY | O_DIRECTORY);
+
+	(void)scene;
+	return result(fd);
+}
+
+static int read_link(const struct scene *scene)
+{
+	char text[64];
+
+	(void)scene;
+	return result(readlink("/proc/self/exe", text, sizeof(text)));
+}
+
+static int change_folder(const struct scene *scene)
+{
+	(void)scene;
+	return result(chdir("/etc"));
+}
+
+static int change_root(const struct scene *scene)
+{
+	(void)scene;
+	return result(chroot("/"));
+}
+
+static int mount_proc(const struct scene *scene)
+{
+	int ret = result(mount("none", "/mnt", "tmpfs", 0, NULL));
+
+	(void)scene;
+	if (ret == 0)
+		umount("/mnt");
+	return ret;
+}
+
+static int mount_by_fsopen(const struct scene *scene)
+{
+	(void)scene;
+	return result(syscall(SYS_fsopen, "tmpfs", 0));
+}
+
+static int open_own_memory(const struct scene *scene)
+{
+	(void)scene;
+	return result(open("/proc/self/mem", O_RDWR));
+}
+
+static int open_supervisors_memory(const struct scene *scene)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)scene->supervisor);
+	return result(open(path, O_RDONLY));
+}
+
+static int open_victims_memory(const struct scene *scene)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)scene->victim);
+	return result(open(path, O_RDONLY));
+}
+
+static int open_sys(const struct scene *scene)
+{
+	(void)scene;
+	return result(open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY));
+}
+
+static int open_device(const struct scene *scene)
+{
+	(void)scene;
+	return result(open("/dev/zero", O_RDWR));
+}
+
+static int open_raw_memory(const struct scene *scene)
+{
+	(void)scene;
+	/* A container has none. */
+	return access("/dev/mem", F_OK) < 0 ? ENODEV : result(open("/dev/mem", O_RDONLY));
+}
+
+/* In a child, where it can: what is asked is whether the program would start. */
+static int run_program(const struct scene *scene)
+{
+	static char *const argv[] = {(char *)(uintptr_t) "true", NULL}, *const none[] = {NULL};
+	pid_t pid = (pid_t)syscall(SYS_fork);
+	int status;
+
+	(void)scene;
+	if (pid < 0)
+		return errno;
+	if (pid == 0)
+		_exit(execve("/bin/true", argv, none) < 0 ? errno : 0);
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
+}
+
+static int replace_program(const struct scene *scene)
+{
+	static char *const none[] = {NULL};
+
+	(void)scene;
+	/* Would not come back: a bad address is as far as it gets. */
+	errno = 0;
+	execve((const char *)8, none, none);
+	return errno == EFAULT ? 0 : errno;
+}
+
+static int execute_memory(const struct scene *scene)
+{
+	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)scene;
+	return page == MAP_FAILED ? errno : 0;
+}
+
+static int make_executable(const struct scene *scene)
+{
+	static _Alignas(4096) char page[4096];
+
+	(void)scene;
+	return result(mprotect(page, sizeof(page), PROT_READ | PROT_EXEC));
+}
+
+static int make_dumpable(const struct scene *scene)
+{
+	(void)scene;
+	return result(prctl(PR_SET_DUMPABLE, 1));
+}
+
+const struct attack attacks_on_files[] = {
+	{"open", open_file, false},
+	{"openat2", open_by_openat2, false},
+	{"create", make_file, false},
+	{"mkdir", make_folder, false},
+	{"symlink", make_link, false},
+	{"mknod", make_device, true},
+	{"stat", look_at_file, false},
+	{"list-root", list_root, false},
+	{"readlink", read_link, false},
+	{"chdir", change_folder, false},
+	{"chroot", change_root, true},
+	{"mount", mount_proc, true},
+	{"fsopen", mount_by_fsopen, true},
+	{"own-memory", open_own_memory, false},
+	{"supervisors-memory", open_supervisors_memory, false},
+	{"victims-memory", open_victims_memory, true},
+	{"sys", open_sys, false},
+	{"device", open_device, false},
+	{"dev-mem", open_raw_memory, true},
+	{"fork-exec", run_program, false},
+	{"exec", replace_program, false},
+	{"map-executable", execute_memory, false},
+	{"make-executable", make_executable, false},
+	{"dumpable", make_dumpable, false},
+	{0},
+};

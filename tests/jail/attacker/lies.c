@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a cell says that is not true, not whole or not its turn. None comes back: each waits for the
+ * supervisor to end it.
+ */
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "monitor/protocol.h"
+#include "tests/jail/attacker/attacks.h"
+
+static struct from_cell message;
+
+/* Over every socket there is; one is the supervisor's. Its number is nobody's business here. */
+static void say(uint32_t type, size_t len)
+{
+	message.type = type;
+	for (int fd = 3; fd < 32; fd++)
+		send(fd, &message, len, MSG_NOSIGNAL);
+}
+
+static void say_whole(uint32_t type)
+{
+	say(type, from_cell_len(type));
+}
+
+static _Noreturn void wait_for_the_end(void)
+{
+	for (;;)
+		ppoll(NULL, 0, NULL, NULL);
+}
+
+static int unknown_type(const struct scene *scene)
+{
+	(void)scene;
+	say(99, offsetof(struct from_cell, resolved));
+	wait_for_the_end();
+}
+
+static int empty(const struct scene *scene)
+{
+	(void)scene;
+	say(0, 0);
+	wait_for_the_end();
+}
+
+static int cut(const struct scene *scene)
+{
+	(void)scene;
+	message.number = 1;
+	say(FROM_CELL_WISH, 4);
+	wait_for_the_end();
+}
+
+static int long_winded(const struct scene *scene)
+{
+	(void)scene;
+	message.number = 1;
+	say(FROM_CELL_WISH, sizeof(message));
+	wait_for_the_end();
+}
+
+static int wish_for_nothing(const struct scene *scene)
+{
+	(void)scene;
+	say_whole(FROM_CELL_WISH);
+	wait_for_the_end();
+}
+
+static int wish_for_too_much(const struct scene *scene)
+{
+	(void)scene;
+	message.number = UART_INPUT_MAX + 1;
+	say_whole(FROM_CELL_WISH);
+	wait_for_the_end();
+}
+
+static int wish_twice(const struct scene *scene)
+{
+	(void)scene;
+	message.number = 1;
+	say_whole(FROM_CELL_WISH);
+	say_whole(FROM_CELL_WISH);
+	wait_for_the_end();
+}
+
+static int jailed_again(const struct scene *scene)
+{
+	(void)scene;
+	message.number = JAIL_HAS_ALL;
+	say_whole(FROM_CELL_JAILED);
+	wait_for_the_end();
+}
+
+static int resolved(const struct scene *scene)
+{
+	(void)scene;
+	say_whole(FROM_CELL_RESOLVED);
+	wait_for_the_end();
+}
+
+static int no_keyboard(const struct scene *scene)
+{
+	(void)scene;
+	say_whole(FROM_CELL_NO_KEYBOARD);
+	wait_for_the_end();
+}
+
+static int failed_too_late(const struct scene *scene)
+{
+	(void)scene;
+	message.number = 1;
+	say_whole(FROM_CELL_WISH);
+	say_whole(FROM_CELL_FAILED);
+	wait_for_the_end();
+}
+
+/* A text that would clear the screen, with no end, about a file that is not there. */
+static int evil_text(const struct scene *scene)
+{
+	(void)scene;
+	memset(&message.failed, 'x', sizeof(message.failed));
+	memcpy(message.failed.text, "\033[2J\n", 5);
+	message.failed.subject = ERR_SUBJECT_INITRD;
+	say_whole(FROM_CELL_FAILED);
+	wait_for_the_end();
+}
+
+/* Every number out of its range. */
+static int evil_ending(const struct scene *scene)
+{
+	(void)scene;
+	memset(&message.ended, 0xff, sizeof(message.ended));
+	say_whole(FROM_CELL_ENDED);
+	wait_for_the_end();
+}
+
+static int flood(const struct scene *scene)
+{
+	(void)scene;
+	message.number = 1;
+	for (unsigned i = 0; i < 100000; i++)
+		say_whole(FROM_CELL_WISH);
+	wait_for_the_end();
+}
+
+/* Takes input for ever and reads none of it: the answers pile up. */
+static int deaf(const struct scene *scene)
+{
+	const struct timespec pause = {.tv_nsec = 200000};
+
+	(void)scene;
+	message.number = 1;
+	for (unsigned i = 0; i < 100000; i++) {
+		say_whole(FROM_CELL_WISH);
+		ppoll(NULL, 0, &pause, NULL);
+	}
+	wait_for_the_end();
+}
+
+/* A vCPU comes with it. */
+static int pass_descriptor(const struct scene *scene)
+{
+	char control[CMSG_SPACE(sizeof(int))] = {0}, byte = 0;
+	struct iovec iov = {&byte, 1};
+	struct msghdr header = {.msg_iov = &iov,
+				.msg_iovlen = 1,
+				.msg_control = control,
+				.msg_controllen = sizeof(control)};
+	struct cmsghdr *part = CMSG_FIRSTHDR(&header);
+
+	part->cmsg_level = SOL_SOCKET;
+	part->cmsg_type = SCM_RIGHTS;
+	part->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(part), &scene->vcpu->fd, sizeof(int));
+	for (int fd = 3; fd < 32; fd++)
+		sendmsg(fd, &header, MSG_NOSIGNAL);
+	wait_for_the_end();
+}
+
+static int silent(const struct scene *scene)
+{
+	(void)scene;
+	wait_for_the_end();
+}
+
+static int gone(const struct scene *scene)
+{
+	(void)scene;
+	_exit(0);
+}
+
+const struct attack lies[] = {
+	{"unknown-type", unknown_type, false},
+	{"empty", empty, false},
+	{"cut", cut, false},
+	{"long-winded", long_winded, false},
+	{"wish-for-nothing", wish_for_nothing, false},
+	{"wish-for-too-much", wish_for_too_much, false},
+	{"wish-twice", wish_twice, false},
+	{"jailed-again", jailed_again, false},
+	{"resolved", resolved, false},
+	{"no-keyboard", no_keyboard, false},
+	{"failed-too-late", failed_too_late, false},
+	{"evil-text", evil_text, false},
+	{"evil-ending", evil_ending, false},
+	{"flood", flood, false},
+	{"deaf", deaf, false},
+	{"pass-descriptor", pass_descriptor, false},
+	{"silent", silent, false},
+	{"gone", gone, false},
+	{0},
+};

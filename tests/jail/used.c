@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every rule of the filters is needed by some run: what no run ever calls should not be allowed. The
+ * runs are watched by strace, whose arguments are plain numbers here.
+ */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/sanitizer.h"
+#include "seccomp/rules.h"
+#include "tests/support/host.h"
+#include "tests/support/image_builder.h"
+#include "tests/support/run.h"
+
+#define WORDS_MAX 24
+
+static bool is_used[N_RULES];
+
+/* Needed, but not in a run that can be made at will. */
+static const char *const rare[] = {
+	"clock_gettime", /* where the vDSO does not know the clock */
+	"futex",         /* where two vCPUs write to the serial port in the same moment */
+	"brk",           /* where the heap that there is does not do for a library */
+	"clone3",        /* it fails; strace sees the call */
+};
+
+static bool is_rare(const struct rule *rule)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rare); i++)
+		if (strcmp(rule->name, rare[i]) == 0)
+			return true;
+	return false;
+}
+
+static bool fits(const struct rule *rule, const uint64_t args[6])
+{
+	for (unsigned i = 0; i < RULE_CHECKS_MAX; i++)
+		if ((args[rule->checks[i].argument] & rule->checks[i].mask) !=
+		    rule->checks[i].value)
+			return false;
+	return true;
+}
+
+/* "PID name(0x1, 0x2) = 0": as strace -e raw=all has it. */
+static void take_line(const char *line)
+{
+	uint64_t args[6] = {0};
+	const char *name = strchr(line, ' '), *at;
+	char *end;
+
+	if (name == NULL)
+		return;
+	name += strspn(name, " ");
+	at = strchr(name, '(');
+	for (unsigned i = 0; at != NULL && i < 6; i++) {
+		args[i] = strtoull(at + 1, &end, 0);
+		at = *end == ',' ? end : NULL;
+	}
+	for (size_t i = 0; i < N_RULES; i++)
+		if (strncmp(name, rules[i].name, strlen(rules[i].name)) == 0 &&
+		    name[strlen(rules[i].name)] == '(' && fits(&rules[i], args))
+			is_used[i] = true;
+}
+
+/* The cell's calls from the set-up filter on; the supervisor's and the jail's own do not count. */
+static void take_trace(const char *path)
+{
+	char *text = read_file(path, NULL), *line, supervisor[16];
+	bool confined = false;
+
+	snprintf(supervisor, sizeof(supervisor), "%.*s ", (int)strcspn(text, " "), text);
+	while ((line = strsep(&text, "\n")) != NULL) {
+		if (strncmp(line, supervisor, strlen(supervisor)) == 0)
+			continue;
+		confined |= strstr(line, " landlock_restrict_self(") != NULL;
+		if (confined)
+			take_line(line);
+	}
+}
+
+#define WATCH(...) watch((const char *const[]){__VA_ARGS__, NULL})
+
+static void watch(const char *const words[])
+{
+	const char *argv[WORDS_MAX] = {"/usr/bin/strace", "-f",  "-e",
+				       "raw=all",         "-o",  scratch("trace"),
+				       mayfly_path(),     "run", "--timeout=20s"};
+	unsigned n = 9;
+
+	for (unsigned i = 0; words[i] != NULL; i++)
+		argv[n++] = words[i];
+	run_program(argv, NULL);
+	take_trace(argv[5]);
+}
+
+/* The reader sleeps until the cell has had to wait for it. */
+static void watch_slow_reader(void)
+{
+	struct process process = process_start(
+		(const char *const[]){"/usr/bin/strace", "-f", "-e", "raw=all", "-o",
+				      scratch("trace"), mayfly_path(), "run", "--timeout=1s", "-f",
+				      "elf", guest("act"), "--", "flood", "8", "sleep", NULL},
+		false);
+
+	cr_assert_eq(fcntl(process.out, F_SETPIPE_SZ, 4096), 4096);
+	sleep(2);
+	process_finish(&process);
+	take_trace(scratch("trace"));
+}
+
+Test(used, every_rule_is, .timeout = 120)
+{
+	struct image inner = image_unikernel(true, 4);
+
+	if (WITH_SANITIZER)
+		cr_skip_test("the sanitizers make calls of their own");
+	need_kvm();
+	need_program("strace");
+	WATCH("--exits");
+	WATCH("-c", "4", guest("smp"));
+	WATCH("--memfd", "--prefault", "--pin=0", guest("hello"));
+	WATCH("-f", "elf", guest("act"), "--", "serial-irq", "level", "2");
+	WATCH("--irqchip=kernel", "-f", "elf", guest("act"), "--", "serial-irq", "edge", "2");
+	WATCH("-f", "elf", guest("act"), "--", "triple");
+	WATCH("--timeout=500ms", "-f", "elf", guest("act"), "--", "spin");
+	WATCH("--serial", scratch("serial"));
+	for (int packing = 0; packing < IMAGE_PACKING_COUNT; packing++) {
+		struct image bzimage = image_bzimage_packed((enum image_packing)packing, &inner);
+
+		WATCH("-f", "pvh", write_file("bzImage", bzimage.bytes, bzimage.len));
+	}
+	watch_slow_reader();
+	for (size_t i = 0; i < N_RULES; i++)
+		cr_expect(is_used[i] || is_rare(&rules[i]), "%s(%s): %s", rules[i].name,
+			  rules[i].checks_text, rules[i].why);
+}
