@@ -3,6 +3,10 @@
 
 VERSION := 0.1.0
 
+ifneq ($(words $(CURDIR)),1)
+$(error the path "$(CURDIR)" has a space in it, which make cannot handle: build mayfly in another folder)
+endif
+
 # Where everything goes: one folder for each kind of build, so that none disturbs another.
 KIND  ?= release
 BUILD := build

@@ -38,8 +38,11 @@ $(PERF_OUT)/bench_boot: $(BENCH_BOOT)
 
 -include $(BENCH_BOOT:.o=.d)
 
-.PHONY: bench-boot
-bench-boot: $(PERF_OUT)/bench_boot $(PERF_OUT)/noop $(PERF_OUT)/floor_boot $(PERF_OUT)/mayfly guests ## time to the first byte and to the end, beside floor and peers
+.PHONY: bench-boot run-bench-boot
+bench-boot: | $(BUILD)/deps-bench ## time to the first byte and to the end, beside floor and peers
+	@$(MAKE) run-bench-boot
+
+run-bench-boot: $(PERF_OUT)/bench_boot $(PERF_OUT)/noop $(PERF_OUT)/floor_boot $(PERF_OUT)/mayfly guests
 	@$(PERF_OUT)/bench_boot $(ROUNDS) $(SEED) $(ONLY)
 	@gnuplot -c perf/boot.gp $(BENCH_OUT)/boot.dat $(BENCH_OUT)/boot.svg
 	@echo "$(BENCH_OUT)/boot.json $(BENCH_OUT)/boot.svg"

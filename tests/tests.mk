@@ -42,7 +42,7 @@ run-all: tests $(MAYFLY) guests docs
 	@MAYFLY=$(MAYFLY) GUESTS=$(GUESTS_OUT) tests/run $(RESULTS) $(KIND) $(UNIT_TESTS) $(RUN_TESTS)
 
 .PHONY: test test-long asan tsan valgrind clang
-test: | $(BUILD)/deps-test ## install what is missing, build, and run the suite
+test: | $(BUILD)/deps-lab ## install what is missing, build, and run the suite
 	@rm -rf $(RESULTS)
 	$(MAKE) check-layers
 	$(MAKE) KIND=clang all

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # What `make check` looks at: the code, the layers, the pages and the scripts, without running them.
 
-C_FILES  := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
+C_FILES  := $(sort $(patsubst ./%,%,$(shell find . -path ./$(BUILD) -prune -o -name '*.[ch]' -print)))
 HEADERS  := $(filter %.h,$(C_FILES))
 SCRIPTS  := tools/install-packages tools/check-layers tools/size tests/run tests/part tests/summary .ci/run \
 	$(LAB_SCRIPTS) $(wildcard tests/fuzz/*.sh perf/*.sh)
 
 .PHONY: check check-layers check-headers check-format check-tidy check-cppcheck check-man check-scripts
-check: check-layers check-headers check-format check-tidy check-cppcheck check-man check-scripts ## all static checks
+check: | $(BUILD)/deps-check ## all static checks
+	@$(MAKE) check-layers check-headers check-format check-tidy check-cppcheck check-man check-scripts
 
 check-layers: ## who may include whom
 	@tools/check-layers

@@ -23,6 +23,9 @@ $(LAB)/l2.cpio: $(LAB_KERNEL) tests/lab/l2-init tests/lab/exit-port.c $(LAB_PACK
 $(LAB_CPIO): $(LAB)/l2.cpio $(LAB_INSIDE) $(LAB_PACKERS)
 	$(call say,PACK,$@) tests/lab/pack-l1 $(LAB) $@ $(LAB_INSIDE)
 
-.PHONY: lab-npt
-lab-npt: $(LAB_CPIO) ## run the tests, and Linux as a guest, under nested paging
+.PHONY: lab-npt run-lab-npt
+lab-npt: | $(BUILD)/deps-lab ## run the tests, and Linux as a guest, under nested paging
+	@$(MAKE) run-lab-npt
+
+run-lab-npt: $(LAB_CPIO)
 	@MAYFLY=$(MAYFLY) GUESTS=$(GUESTS_OUT) tests/lab/npt $(LAB) $(LAB_CPIO) $(RESULTS) $(LAB_TESTS)
