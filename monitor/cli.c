@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/fd.h"
+#include "base/scope.h"
 #include "monitor/config_json.h"
 #include "monitor/options.h"
 
@@ -20,7 +20,7 @@
 
 static int has_argument(const struct option_def *option)
 {
-	if (option->kind == OPTION_TABLE)
+	if (option_is_optional(option))
 		return optional_argument;
 	return option->argument != NULL ? required_argument : no_argument;
 }
@@ -123,25 +123,30 @@ static int parse_options(int argc, char **argv, enum pass pass, struct cli *cli,
 
 static int read_config_text(const char *path, char **ret_text, size_t *ret_len, struct err *err)
 {
-	SCOPE_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	SCOPE_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	SCOPE_FREE char *text = NULL;
 	struct stat status;
-	int ret;
+	size_t len = 0;
+	ssize_t n;
 
 	if (fd < 0 || fstat(fd, &status) < 0)
 		return err_file(err, errno, "config", path);
-	if (!S_ISREG(status.st_mode))
-		return err_input(err, "config \"%.150s\": it is no regular file", path);
-	if (status.st_size > CONFIG_LEN_MAX)
-		return err_input(err, "config \"%.150s\": %lld bytes are more than %d", path,
-				 (long long)status.st_size, CONFIG_LEN_MAX);
-	text = malloc((size_t)status.st_size + 1);
-	if (text == NULL)
-		return err_file(err, ENOMEM, "config", path);
-	ret = fd_pread_all(fd, text, (size_t)status.st_size, 0);
-	if (ret < 0)
-		return err_file(err, -ret, "config", path);
-	*ret_len = (size_t)status.st_size;
+	if (!S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode))
+		return err_input(err, "config \"%.150s\": it is neither a regular file nor a pipe",
+				 path);
+	text = malloc(CONFIG_LEN_MAX + 1);
+	/* To open a pipe does not wait for a writer; to read from it does. */
+	if (text == NULL || (S_ISFIFO(status.st_mode) && fcntl(fd, F_SETFL, 0) < 0))
+		return err_file(err, text == NULL ? ENOMEM : errno, "config", path);
+	while ((n = read(fd, text + len, CONFIG_LEN_MAX + 1 - len)) != 0) {
+		if (n < 0 && errno != EINTR)
+			return err_file(err, errno, "config", path);
+		len += n > 0 ? (size_t)n : 0;
+		if (len > CONFIG_LEN_MAX)
+			return err_input(err, "config \"%.150s\": it has more than %d bytes", path,
+					 CONFIG_LEN_MAX);
+	}
+	*ret_len = len;
 	*ret_text = TAKE_PTR(text);
 	return 0;
 }
@@ -245,6 +250,8 @@ static int parse(int argc, char **argv, struct cli *cli, struct err *err)
 	if (is_help(argv[1]))
 		return 0;
 	if (strcmp(argv[1], "--version") == 0) {
+		if (argc > 2)
+			return err_input(err, "%.150s: --version takes no more words", argv[2]);
 		cli->command = CLI_VERSION;
 		return 0;
 	}

@@ -24,6 +24,9 @@ static const char run_usage[] =
 
 static const char run_endings[] =
 	"\n"
+	"An option without a value may be written --name=on or --name=off, which takes back what\n"
+	"the configuration file says.\n"
+	"\n"
 	"On a terminal, Ctrl-] is the escape key: then q ends the run, r types Ctrl-Alt-Del,\n"
 	"Ctrl-] types itself, ? shows this list.\n"
 	"\n"

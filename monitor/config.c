@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "monitor/config.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <unistd.h>
@@ -19,15 +17,8 @@ void config_init(struct config *config)
 				  .gid = CONFIG_NO_ID};
 }
 
-static int check_memory(const struct config *config, struct err *err)
+static int check_hugepages(const struct config *config, struct err *err)
 {
-	if (config->memory < LAYOUT_RAM_MIN)
-		return err_input(
-			err, "--memory: %" PRIu64 " bytes are less than 2M%s", config->memory,
-			config->memory < 65536 ? " (a size without a unit is in bytes)" : "");
-	if (config->memory % LAYOUT_PAGE != 0)
-		return err_input(err, "--memory: %" PRIu64 " bytes are no multiple of 4K",
-				 config->memory);
 	if (config->hugepages && config->memory % MIB(2) != 0)
 		return err_input(err,
 				 "--memory: %" PRIu64
@@ -35,19 +26,6 @@ static int check_memory(const struct config *config, struct err *err)
 				 config->memory);
 	if (config->hugepages && config->memfd)
 		return err_input(err, "--memfd: not together with --hugepages");
-	return 0;
-}
-
-static int check_pins(const struct config *config, struct err *err)
-{
-	cpu_set_t allowed;
-
-	if (config->n_pins > 0 && sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
-		return err_host(err, errno, "--pin");
-	for (unsigned i = 0; i < config->n_pins; i++)
-		if (config->pins[i] >= CPU_SETSIZE || !CPU_ISSET(config->pins[i], &allowed))
-			return err_input(err, "--pin: host CPU %u is not available to this process",
-					 config->pins[i]);
 	return 0;
 }
 
@@ -67,13 +45,11 @@ static int check_ids(const struct config *config, struct err *err)
 
 int config_check(const struct config *config, struct err *err)
 {
-	int ret = check_memory(config, err);
+	int ret = check_hugepages(config, err);
 
 	if (ret == 0 && config->initrd != NULL && config->image == NULL)
 		ret = err_input(err, "--initrd: the built-in guest takes none; name an IMAGE");
-	if (ret == 0)
-		ret = check_ids(config, err);
-	return ret == 0 ? check_pins(config, err) : ret;
+	return ret == 0 ? check_ids(config, err) : ret;
 }
 
 static void forget(char *text)

@@ -51,29 +51,70 @@ static const struct option_def *find_field(const char *field)
 	return NULL;
 }
 
-/* Kinds that keep the text, or would take any. */
-static bool wants_string(const struct option_def *option)
+/* What the field of such an option holds, in words. */
+static const char *expected(const struct option_def *option)
 {
-	return option->kind == OPTION_PATH || option->kind == OPTION_WORDS ||
-	       option->kind == OPTION_SERIAL;
+	switch (option->kind) {
+	case OPTION_FLAG:
+	case OPTION_SWITCH:
+		return option->json_true != NULL ? "\"2M\" or \"None\"" : "true or false";
+	case OPTION_SIZE:
+		return "a number of MiB, or a string with K, M, G or T";
+	case OPTION_COUNT:
+	case OPTION_ID:
+		return "a whole number";
+	case OPTION_TABLE:
+		return "true, false or \"json\"";
+	case OPTION_TIME:
+	case OPTION_CHOICE:
+	case OPTION_PATH:
+	case OPTION_WORDS:
+	case OPTION_CPUS:
+	case OPTION_SERIAL:
+	default:
+		return "a string";
+	}
 }
 
-/* The value as the command line would have it; numbers go to `text`. NULL: of no such type. */
-static const char *to_text(const struct option_def *option, const json_t *value, char *text,
+static const char *flag_to_text(const struct option_def *option, const json_t *value)
+{
+	if (option->json_true == NULL)
+		return json_is_boolean(value) ? (json_is_true(value) ? "on" : "off") : NULL;
+	if (json_is_string(value) && strcmp(json_string_value(value), option->json_true) == 0)
+		return "on";
+	if (json_is_string(value) && strcmp(json_string_value(value), option->json_false) == 0)
+		return "off";
+	return NULL;
+}
+
+/* The value as the command line would have it; numbers go to `number`. NULL: of no such type. */
+static const char *to_text(const struct option_def *option, const json_t *value, char *number,
 			   size_t size)
 {
-	if (json_is_string(value))
+	bool is_size = option->kind == OPTION_SIZE;
+	bool is_number = option->kind == OPTION_COUNT || option->kind == OPTION_ID;
+
+	if (option->kind == OPTION_FLAG || option->kind == OPTION_SWITCH)
+		return flag_to_text(option, value);
+	if (json_is_string(value) && !is_number)
 		return json_string_value(value);
-	if (wants_string(option))
-		return NULL;
-	if (json_is_boolean(value))
+	if (json_is_boolean(value) && option->kind == OPTION_TABLE)
 		return json_is_true(value) ? "on" : "off";
-	if (!json_is_integer(value))
+	if (!json_is_integer(value) || !(is_size || is_number) ||
+	    (is_size && json_integer_value(value) < 0))
 		return NULL;
 	/* Firecracker's sizes are in MiB. */
-	snprintf(text, size, "%lld%s", (long long)json_integer_value(value),
-		 option->kind == OPTION_SIZE ? "M" : "");
-	return text;
+	snprintf(number, size, "%lld%s", (long long)json_integer_value(value), is_size ? "M" : "");
+	return number;
+}
+
+static int refuse_type(const struct option_def *option, const json_t *value, struct err *err)
+{
+	SCOPE_FREE char *text = json_dumps(value,
+					   JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
+
+	return err_input(err, "field \"%s\": %.50s is not %s", option->json,
+			 text != NULL ? text : "the value", expected(option));
 }
 
 static int set_field(const char *field, const json_t *value, struct config *config, struct err *err)
@@ -94,7 +135,7 @@ static int set_field(const char *field, const json_t *value, struct config *conf
 		return 0;
 	text = to_text(option, value, number, sizeof(number));
 	if (text == NULL)
-		return err_input(err, "field \"%s\" has a value of the wrong type", field);
+		return refuse_type(option, value, err);
 	if (option_set(option, config, text, &inner) < 0)
 		return err_input(err, "field \"%s\": %.150s", field, inner.text);
 	return 0;
@@ -125,6 +166,8 @@ static int read_root(json_t *root, struct config *config, struct err *err)
 	int ret = 0;
 
 	json_object_foreach (root, name, value) {
+		if (strcmp(name, "resolved") == 0)
+			continue; /* --dry-run says there what the image made of the rest */
 		if (is_listed(name, sections, ARRAY_LEN(sections)))
 			ret = read_section(name, value, config, err);
 		else

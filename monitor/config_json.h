@@ -3,6 +3,8 @@
  * config_json.h - the configuration file: Firecracker's shape, and a section "mayfly" for what it
  * has no field for. Supervisor.
  *
+ * What --dry-run prints can be read again; its section "resolved" is passed over.
+ *
  * A field that is not known is an error. One that Firecracker has and we do not is accepted as long
  * as it asks for nothing: false, null, "None" or an empty list.
  */

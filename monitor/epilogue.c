@@ -158,6 +158,8 @@ static int print_resolved(const struct epilogue *e)
 	const struct resolved *resolved = &e->last.resolved;
 	json_t *root = config_json_write(e->config);
 
+	/* As a configuration file this one is to run. */
+	json_object_del(json_object_get(root, "mayfly"), "dry_run");
 	json_object_set_new(
 		root, "resolved",
 		json_pack("{s:s, s:b, s:s, s:s}", "format", format_names[resolved->format], "linux",

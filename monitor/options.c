@@ -2,7 +2,9 @@
 #include "monitor/options.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -204,28 +206,58 @@ static int set_bool(bool *place, const char *value, struct err *err)
 	return 0;
 }
 
-static int set_flag(const struct option_def *option, bool *place, const char *value,
-		    struct err *err)
+static int set_flag(bool *place, const char *value, struct err *err)
 {
-	const char *yes = option->json_true != NULL ? option->json_true : "on";
-	const char *no = option->json_true != NULL ? option->json_false : "off";
-
-	if (value != NULL && strcmp(value, yes) != 0 && strcmp(value, no) != 0)
-		return err_input(err, "\"%.50s\" is neither %s nor %s", value, yes, no);
-	*place = value == NULL || strcmp(value, yes) == 0;
-	return 0;
+	return set_bool(place, value != NULL ? value : "on", err);
 }
 
 static int set_table(int *place, const char *value, struct err *err)
 {
-	if (value != NULL && strcmp(value, "json") != 0 && strcmp(value, "on") != 0 &&
-	    strcmp(value, "off") != 0)
-		return err_input(err, "\"%.50s\" is not json", value);
-	*place = TABLE_TEXT;
-	if (value != NULL && strcmp(value, "json") == 0)
-		*place = TABLE_JSON;
-	else if (value != NULL && strcmp(value, "off") == 0)
-		*place = TABLE_OFF;
+	static const char *const names[] = {"json", "on", "off", NULL};
+	static const int formats[] = {TABLE_JSON, TABLE_TEXT, TABLE_OFF};
+	int index, ret = value_choice(value != NULL ? value : "on", names, &index, err);
+
+	if (ret == 0)
+		*place = formats[index];
+	return ret;
+}
+
+/* Not what a guest can be given: whoever wrote it is told here how. */
+static int set_size(uint64_t *place, const char *value, struct err *err)
+{
+	uint64_t bytes;
+	int ret = value_size(value, &bytes, err);
+
+	if (ret < 0)
+		return ret;
+	if (bytes < LAYOUT_RAM_MIN)
+		return err_input(err, "%" PRIu64 " bytes are less than 2M%s", bytes,
+				 bytes > 0 && isdigit((unsigned char)value[strlen(value) - 1])
+					 ? " (a size without a unit is in bytes)"
+					 : "");
+	if (bytes % LAYOUT_PAGE != 0)
+		return err_input(err, "%" PRIu64 " bytes are no multiple of 4K", bytes);
+	*place = bytes;
+	return 0;
+}
+
+static int set_pins(struct config *config, const char *value, struct err *err)
+{
+	uint16_t pins[VM_PINS_MAX];
+	cpu_set_t allowed;
+	unsigned n;
+	int ret = value_cpus(value, &n, pins, err);
+
+	if (ret < 0)
+		return ret;
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
+		return err_host(err, errno, "the CPUs of this process");
+	for (unsigned i = 0; i < n; i++)
+		if (pins[i] >= CPU_SETSIZE || !CPU_ISSET(pins[i], &allowed))
+			return err_input(err, "host CPU %u is not available to this process",
+					 pins[i]);
+	memcpy(config->pins, pins, n * sizeof(pins[0]));
+	config->n_pins = n;
 	return 0;
 }
 
@@ -255,7 +287,7 @@ int option_set(const struct option_def *option, struct config *config, const cha
 	void *place = (char *)config + option->offset;
 
 	if (option->kind == OPTION_FLAG)
-		return set_flag(option, place, value, err);
+		return set_flag(place, value, err);
 	if (option->kind == OPTION_TABLE)
 		return set_table(place, value, err);
 	if (value == NULL || (*value == '\0' && option->kind != OPTION_WORDS))
@@ -264,7 +296,7 @@ int option_set(const struct option_def *option, struct config *config, const cha
 	case OPTION_SWITCH:
 		return set_bool(place, value, err);
 	case OPTION_SIZE:
-		return value_size(value, place, err);
+		return set_size(place, value, err);
 	case OPTION_TIME:
 		return value_time(value, place, err);
 	case OPTION_COUNT:
@@ -274,7 +306,7 @@ int option_set(const struct option_def *option, struct config *config, const cha
 	case OPTION_WORDS:
 		return set_words(place, value, err);
 	case OPTION_CPUS:
-		return value_cpus(value, &config->n_pins, config->pins, err);
+		return set_pins(config, value, err);
 	case OPTION_SERIAL:
 		return set_serial(config, value);
 	case OPTION_ID:

@@ -15,13 +15,13 @@
 #include "monitor/config.h"
 
 enum option_kind {
-	OPTION_FLAG,   /* bool; takes no value on the command line */
+	OPTION_FLAG,   /* bool: none, on, off */
 	OPTION_SWITCH, /* bool: on, off */
-	OPTION_SIZE,   /* uint64_t bytes: a number with K, M, G or T */
+	OPTION_SIZE,   /* uint64_t bytes of guest memory: a number with K, M, G or T */
 	OPTION_TIME,   /* uint64_t ns: a number with ms, s or m */
 	OPTION_COUNT,  /* unsigned, from 1 to `max` */
 	OPTION_CHOICE, /* int: one of `choices` */
-	OPTION_TABLE,  /* int, enum table_format: none or "json" */
+	OPTION_TABLE,  /* int, enum table_format: none, json, on, off */
 	OPTION_PATH,   /* const char * */
 	OPTION_WORDS,  /* char[LAYOUT_CMDLINE_MAX] */
 	OPTION_CPUS,   /* unsigned n_pins, then pins[] */
@@ -55,6 +55,12 @@ extern const char *const jail_names[];    /* of enum jail_mode */
 static inline bool option_is_positional(const struct option_def *option)
 {
 	return isupper((unsigned char)option->name[0]) != 0;
+}
+
+/* May its value be left out? Then it follows "=" only. */
+static inline bool option_is_optional(const struct option_def *option)
+{
+	return option->kind == OPTION_FLAG || option->kind == OPTION_TABLE;
 }
 
 /*

@@ -44,6 +44,10 @@ static const char *field(json_t *root, const char *path)
 	return text;
 }
 
+static void refused(const char *const words[], const char *message);
+
+#define REFUSED(message, ...) refused((const char *const[]){__VA_ARGS__, NULL}, message)
+
 #define DRY(...) dry_run((const char *const[]){__VA_ARGS__, NULL})
 
 /* For each option: how it is written in two ways, its field, and what the field then says. */
@@ -127,7 +131,7 @@ static const struct {
 	 "null"},
 	{"gid",
 	 {"--gid=1234", "--gid=01234"},
-	 "{\"mayfly\": {\"gid\": \"1234\"}}",
+	 "{\"mayfly\": {\"gid\": 1234}}",
 	 "mayfly.gid",
 	 "1234",
 	 "null"},
@@ -173,12 +177,6 @@ static const struct {
 	 "mayfly.quiet",
 	 "true",
 	 "false"},
-	{"dry-run",
-	 {"--dry-run", "--dry-run"},
-	 "{\"mayfly\": {\"dry_run\": true}}",
-	 "mayfly.dry_run",
-	 "true",
-	 "true"},
 };
 
 Test(options, arrive_by_command_line_and_by_file)
@@ -220,7 +218,8 @@ Test(options, image_initrd_and_words_arrive_too)
 Test(options, every_one_in_the_table_is_tested)
 {
 	for (size_t i = 0; i < n_options; i++) {
-		static const char *const elsewhere[] = {"IMAGE", "ARG", "initrd", "config"};
+		static const char *const elsewhere[] = {"IMAGE", "ARG", "initrd", "config",
+							"dry-run"};
 		bool found = false;
 
 		for (size_t j = 0; j < ARRAY_LEN(cases); j++)
@@ -243,6 +242,67 @@ Test(options, of_the_command_line_win_over_the_file)
 	cr_assert_str_eq(field(root, "boot-source.boot_args"), "file");
 	root = DRY("--config", path, "-c", "2", "--", "words");
 	cr_assert_str_eq(field(root, "boot-source.boot_args"), "words");
+}
+
+Test(options, that_are_switched_on_by_the_file_can_be_switched_off)
+{
+	const char *text =
+		"{\"machine-config\": {\"huge_pages\": \"2M\"}, \"mayfly\": {\"verbose\": "
+		"true, \"quiet\": true, \"prefault\": true, \"exits\": \"json\"}}";
+	const char *path = write_file("c.json", text, strlen(text));
+	json_t *root = DRY("--config", path, "--verbose=off", "--quiet=off", "--hugepages=off",
+			   "--prefault=off", "--exits=off");
+
+	cr_assert_str_eq(field(root, "mayfly.verbose"), "false");
+	cr_assert_str_eq(field(root, "mayfly.quiet"), "false");
+	cr_assert_str_eq(field(root, "mayfly.prefault"), "false");
+	cr_assert_str_eq(field(root, "mayfly.exits"), "false");
+	cr_assert_str_eq(field(root, "machine-config.huge_pages"), "None");
+	root = DRY("--memfd=on", "-vq");
+	cr_assert_str_eq(field(root, "mayfly.memfd"), "true");
+	cr_assert_str_eq(field(root, "mayfly.quiet"), "true");
+}
+
+/* So one can be kept, and run. */
+Test(options, the_output_of_a_dry_run_is_a_configuration_file)
+{
+	struct run first = RUN("run", "--dry-run", "-m", "32M", "-c2", "--exits=json", "--timeline",
+			       "--timeout=3s", "--pin=0", "--hugepages", "--serial=none", "-v",
+			       guest("act"), "--", "exit", "3");
+	const char *path = write_file("c.json", first.out, first.out_len);
+	struct run second = RUN("run", "--config", path, "--dry-run");
+
+	cr_assert_eq(first.status, 0, "%s", first.err);
+	cr_assert_eq(second.status, 0, "%s", second.err);
+	cr_assert_str_eq(second.out, first.out);
+	cr_assert_not(has(first.out, "dry_run"), "%s", first.out);
+}
+
+Test(options, a_file_may_ask_for_a_dry_run)
+{
+	const char *text = "{\"mayfly\": {\"dry_run\": true}}";
+	struct run run = RUN("run", "--config", write_file("c.json", text, strlen(text)));
+
+	cr_assert_eq(run.status, 0, "%s", run.err);
+	cr_assert(has(run.out, "\"resolved\""), "%s", run.out);
+}
+
+/* Of a shell's process substitution, say. */
+Test(options, the_configuration_may_come_from_a_pipe)
+{
+	static char text[(1 << 20) + 2];
+	struct run run = RUN_INPUT("{\"machine-config\": {\"mem_size_mib\": 40}}", "run",
+				   "--dry-run", "--config", "/dev/stdin");
+
+	cr_assert_eq(run.status, 0, "%s", run.err);
+	cr_assert(has(run.out, "\"mem_size_mib\": 40"), "%s", run.out);
+	memset(text, ' ', sizeof(text) - 1);
+	run = RUN_INPUT(text, "run", "--config", "/dev/stdin");
+	cr_assert_eq(run.status, 125);
+	cr_assert_str_eq(run.err,
+			 "mayfly: config \"/dev/stdin\": it has more than 1048576 bytes\n");
+	REFUSED("config \"/dev/null\": it is neither a regular file nor a pipe", "--config",
+		"/dev/null");
 }
 
 Test(options, stand_before_or_after_the_image)
@@ -280,15 +340,14 @@ static void refused(const char *const words[], const char *message)
 	cr_assert_str_eq(run.out, "");
 }
 
-#define REFUSED(message, ...) refused((const char *const[]){__VA_ARGS__, NULL}, message)
-
 Test(options, that_are_wrong_are_named_with_their_value)
 {
 	REFUSED("--memroy=1G: there is no such option (see --help)", "--memroy=1G");
 	REFUSED("-x: there is no such option (see --help)", "-x");
 	REFUSED("--memory: a value is missing", "--memory");
 	REFUSED("-m: a value is missing", "-m");
-	REFUSED("--memfd=1: it takes no value", "--memfd=1");
+	REFUSED("--memfd: \"1\" is neither on nor off", "--memfd=1");
+	REFUSED("--help=1: it takes no value", "--help=1");
 	REFUSED("--memory: \"12Q\" is no size (a number with K, M, G or T)", "-m", "12Q");
 	REFUSED("--memory: the value is empty", "--memory=");
 	REFUSED("--memory: 512 bytes are less than 2M (a size without a unit is in bytes)",
@@ -302,7 +361,7 @@ Test(options, that_are_wrong_are_named_with_their_value)
 	REFUSED("--irqchip: \"no\" is none of auto, split, kernel", "--irqchip=no");
 	REFUSED("--acpi: \"yes\" is neither on nor off", "--acpi=yes");
 	REFUSED("--timeout: \"5\" is no time (a number with ms, s or m)", "--timeout", "5");
-	REFUSED("--exits: \"xml\" is not json", "--exits=xml");
+	REFUSED("--exits: \"xml\" is none of json, on, off", "--exits=xml");
 	REFUSED("--jail: \"none\" is none of default, strict, off, trace", "--jail=none");
 	REFUSED("--uid: \"nobody\" is no numeric id", "--uid=nobody");
 	REFUSED("--gid: \"4294967295\" is no numeric id", "--gid=4294967295");
@@ -328,8 +387,8 @@ Test(options, long_values_and_paths_leave_room_for_the_reason)
 		{"--pin=0", "\" is no list of CPUs, as in 0,2-3\n"},
 		{"--format=", "\" is none of auto, bzimage, elf, pvh, raw\n"},
 		{"--acpi=", "\" is neither on nor off\n"},
-		{"--exits=", "\" is not json\n"},
-		{"--memfd=", ": it takes no value\n"},
+		{"--exits=", "\" is none of json, on, off\n"},
+		{"--memfd=", "\" is neither on nor off\n"},
 		{"--no-", ": there is no such option (see --help)\n"},
 	};
 
@@ -485,13 +544,17 @@ Test(options, a_command_line_that_is_too_long_is_refused)
 Test(options, in_a_broken_file_are_named_with_file_and_field)
 {
 	static const char *const texts[][2] = {
+		{"{\"machine-config\": {\"mem_size_mib\": 0}}",
+		 "field \"machine-config.mem_size_mib\": 0 bytes are less than 2M"},
+		{"{\"mayfly\": {\"pin\": \"0,1000\"}}",
+		 "field \"mayfly.pin\": host CPU 1000 is not available to this process"},
 		{"{", "line 1, column 1: string or '}' expected near end of file"},
 		{"{\"machine-config\": {\"vcpus\": 1}}",
 		 "field \"machine-config.vcpus\" is unknown"},
 	};
 	char message[512];
 
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		const char *path = write_file("bad.json", texts[i][0], strlen(texts[i][0]));
 
 		snprintf(message, sizeof(message), "config \"%s\": %s", path, texts[i][1]);

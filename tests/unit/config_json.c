@@ -45,7 +45,7 @@ Test(config_json, reads_our_section)
 {
 	cr_assert_eq(read_text("{\"mayfly\": {\"format\": \"raw\", \"serial\": \"out.txt\","
 			       " \"acpi\": false, \"irqchip\": \"kernel\", \"memfd\": true,"
-			       " \"prefault\": true, \"pin\": \"0,1\", \"timeout\": \"5s\","
+			       " \"prefault\": true, \"pin\": \"0,0\", \"timeout\": \"5s\","
 			       " \"dry_run\": true, \"report\": \"r.json\", \"exits\": \"json\","
 			       " \"timeline\": true, \"verbose\": true, \"quiet\": false}}"),
 		     0, "%s", err.text);
@@ -90,22 +90,35 @@ Test(config_json, refuses_with_field_and_value)
 		{"{\"machine-config\": {\"vcpu_count\": 33}}",
 		 "field \"machine-config.vcpu_count\": \"33\" is no number from 1 to 32"},
 		{"{\"machine-config\": {\"vcpu_count\": 1.5}}",
-		 "field \"machine-config.vcpu_count\" has a value of the wrong type"},
+		 "field \"machine-config.vcpu_count\": 1.5 is not a whole number"},
+		{"{\"machine-config\": {\"vcpu_count\": true}}",
+		 "field \"machine-config.vcpu_count\": true is not a whole number"},
+		{"{\"machine-config\": {\"vcpu_count\": \"2\"}}",
+		 "field \"machine-config.vcpu_count\": \"2\" is not a whole number"},
+		{"{\"machine-config\": {\"vcpu_count\": 0}}",
+		 "field \"machine-config.vcpu_count\": \"0\" is no number from 1 to 32"},
+		{"{\"machine-config\": {\"mem_size_mib\": 1}}",
+		 "field \"machine-config.mem_size_mib\": 1048576 bytes are less than 2M"},
+		{"{\"mayfly\": {\"verbose\": \"on\"}}",
+		 "field \"mayfly.verbose\": \"on\" is not true or false"},
+		{"{\"mayfly\": {\"exits\": 1}}",
+		 "field \"mayfly.exits\": 1 is not true, false or \"json\""},
+		{"{\"mayfly\": {\"timeout\": 5}}", "field \"mayfly.timeout\": 5 is not a string"},
 		{"{\"boot-source\": {\"kernel_image_path\": 5}}",
-		 "field \"boot-source.kernel_image_path\" has a value of the wrong type"},
+		 "field \"boot-source.kernel_image_path\": 5 is not a string"},
 		{"{\"boot-source\": {\"boot_args\": true}}",
-		 "field \"boot-source.boot_args\" has a value of the wrong type"},
+		 "field \"boot-source.boot_args\": true is not a string"},
 		{"{\"mayfly\": {\"serial\": false}}",
-		 "field \"mayfly.serial\" has a value of the wrong type"},
+		 "field \"mayfly.serial\": false is not a string"},
 		{"{\"machine-config\": {\"mem_size_mib\": -1}}",
-		 "field \"machine-config.mem_size_mib\": \"-1M\" is no size (a number with K, M, G "
-		 "or T)"},
+		 "field \"machine-config.mem_size_mib\": -1 is not a number of MiB, or a string with K, "
+		 "M, G or T"},
 		{"{\"machine-config\": {\"smt\": true}}",
 		 "field \"machine-config.smt\" asks for what is not supported"},
 		{"{\"drives\": [{\"drive_id\": \"root\"}]}",
 		 "field \"drives\" asks for what is not supported"},
 		{"{\"machine-config\": {\"huge_pages\": \"Transparent\"}}",
-		 "field \"machine-config.huge_pages\": \"Transparent\" is neither 2M nor None"},
+		 "field \"machine-config.huge_pages\": \"Transparent\" is not \"2M\" or \"None\""},
 		{"{\"boot-source\": {\"kernel_image_path\": \"\"}}",
 		 "field \"boot-source.kernel_image_path\": the value is empty"},
 	};
@@ -133,7 +146,7 @@ Test(config_json, what_is_written_can_be_read_again)
 	cr_assert_eq(
 		read_text("{\"boot-source\": {\"kernel_image_path\": \"k\", \"boot_args\": \"x\"},"
 			  " \"machine-config\": {\"vcpu_count\": 3, \"mem_size_mib\": 64},"
-			  " \"mayfly\": {\"pin\": \"1,0\", \"timeout\": \"1500ms\","
+			  " \"mayfly\": {\"pin\": \"0,0\", \"timeout\": \"1500ms\","
 			  " \"exits\": true, \"serial\": \"none\"}}"),
 		0);
 	first = config_json_write(&config);
