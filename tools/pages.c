@@ -22,6 +22,7 @@ static void fixed_values(const struct option_def *option, char *text, size_t siz
 {
 	text[0] = '\0';
 	switch (option->kind) {
+	case OPTION_FLAG:
 	case OPTION_SWITCH:
 		snprintf(text, size, "on off");
 		break;
@@ -29,7 +30,7 @@ static void fixed_values(const struct option_def *option, char *text, size_t siz
 		snprintf(text, size, "stdio none");
 		break;
 	case OPTION_TABLE:
-		snprintf(text, size, "json");
+		snprintf(text, size, "json on off");
 		break;
 	case OPTION_CHOICE:
 		for (size_t i = 0; option->choices[i] != NULL; i++)
@@ -89,8 +90,7 @@ static void print_words(void)
 			continue;
 		if (options[i].letter != 0)
 			printf("-%c ", options[i].letter);
-		printf("--%s%s ", options[i].name,
-		       options[i].argument != NULL && options[i].kind != OPTION_TABLE ? "=" : "");
+		printf("--%s%s ", options[i].name, option_is_optional(&options[i]) ? "" : "=");
 	}
 	printf("--help");
 }
@@ -98,7 +98,7 @@ static void print_words(void)
 /* One that may be left out follows "=" only: a word of its own would be the IMAGE. */
 static void print_bash_value(const struct option_def *option, const char *values)
 {
-	bool optional = option->kind == OPTION_TABLE;
+	bool optional = option_is_optional(option);
 
 	if (optional)
 		printf("\t\tif [ \"$split\" = true ]; then\n");
@@ -117,7 +117,7 @@ static int print_bash(void)
 
 	printf("# bash completion for mayfly\n"
 	       "_mayfly() {\n"
-	       "\tlocal cur prev words cword split\n"
+	       "\tlocal cur prev words cword split i\n"
 	       "\t_init_completion -s || return\n"
 	       "\tif [ \"$cword\" -eq 1 ]; then\n"
 	       "\t\tmapfile -t COMPREPLY < <(compgen -W 'run doctor --help --version' -- \"$cur\")\n"
@@ -128,12 +128,14 @@ static int print_bash(void)
 	       "\tdoctor) mapfile -t COMPREPLY < <(compgen -W '--json --help' -- \"$cur\"); return ;;\n"
 	       "\t*) return ;;\n"
 	       "\tesac\n"
+	       "\tfor ((i = 2; i < cword; i++)); do\n"
+	       "\t\t[ \"${words[i]}\" = -- ] && return\n"
+	       "\tdone\n"
 	       "\tcase $prev in\n");
 	for (size_t i = 0; i < n_options; i++) {
-		fixed_values(&options[i], values, sizeof(values));
-		if (option_is_positional(&options[i]) ||
-		    (values[0] == '\0' && !takes_file(&options[i])))
+		if (option_is_positional(&options[i]))
 			continue;
+		fixed_values(&options[i], values, sizeof(values));
 		printf("\t--%s", options[i].name);
 		if (options[i].letter != 0)
 			printf(" | -%c", options[i].letter);
@@ -172,24 +174,62 @@ static void print_zsh_value(const struct option_def *option)
 	char values[256];
 
 	fixed_values(option, values, sizeof(values));
-	if (option->argument == NULL)
-		return;
-	printf("%s:", option->kind == OPTION_TABLE ? ":" : "");
-	print_zsh_text(option->argument);
-	if (values[0] != '\0')
+	printf("%s:", option_is_optional(option) ? ":" : "");
+	print_zsh_text(option->argument != NULL ? option->argument : "on|off");
+	if (option->kind == OPTION_SERIAL)
+		printf(":_mayfly_%s", option->name);
+	else if (values[0] != '\0')
 		printf(":(%s)", values);
-	else if (takes_file(option))
-		printf(":_files");
 	else
-		printf(": ");
+		printf(takes_file(option) ? ":_files" : ": ");
+}
+
+/* Where a fixed value may stand, or a file. */
+static void print_zsh_helpers(void)
+{
+	char values[256];
+
+	for (size_t i = 0; i < n_options; i++) {
+		if (options[i].kind != OPTION_SERIAL)
+			continue;
+		fixed_values(&options[i], values, sizeof(values));
+		printf("_mayfly_%s() {\n"
+		       "\t_alternative 'values:value:(%s)' 'files:file:_files'\n"
+		       "}\n",
+		       options[i].name, values);
+	}
+}
+
+/* The letter takes no value where one may be left out: it would be the next word. */
+static void print_zsh_option(const struct option_def *option)
+{
+	char others[64] = "";
+
+	if (option->letter != 0)
+		snprintf(others, sizeof(others), "(-%c --%s)", option->letter, option->name);
+	if (option->letter != 0) {
+		printf("\t\t\t'%s-%c[", others, option->letter);
+		print_zsh_text(option->help);
+		putchar(']');
+		if (!option_is_optional(option))
+			print_zsh_value(option);
+		printf("' \\\n");
+	}
+	printf("\t\t\t'%s--%s%s[", others, option->name, option_is_optional(option) ? "=-" : "=");
+	print_zsh_text(option->help);
+	putchar(']');
+	print_zsh_value(option);
+	printf("' \\\n");
 }
 
 static int print_zsh(void)
 {
-	printf("#compdef mayfly\n"
-	       "_mayfly() {\n"
+	printf("#compdef mayfly\n");
+	print_zsh_helpers();
+	printf("_mayfly() {\n"
 	       "\tif ((CURRENT == 2)); then\n"
-	       "\t\t_values command 'run[boot a microVM]' 'doctor[look at this host]'\n"
+	       "\t\t_values command 'run[boot a microVM]' 'doctor[look at this host]' "
+	       "'--help[help]' '--version[version]'\n"
 	       "\t\treturn\n"
 	       "\tfi\n"
 	       "\tlocal command=$words[2]\n"
@@ -198,25 +238,12 @@ static int print_zsh(void)
 	       "\tcase $command in\n"
 	       "\tdoctor) _arguments '--json[as JSON]' '--help[help]' ;;\n"
 	       "\trun)\n"
-	       "\t\t_arguments '--help[help]' \\\n");
-	for (size_t i = 0; i < n_options; i++) {
-		const char *equals = options[i].argument == NULL       ? ""
-				     : options[i].kind == OPTION_TABLE ? "=-"
-								       : "=";
-
-		if (option_is_positional(&options[i]))
-			continue;
-		if (options[i].letter != 0)
-			printf("\t\t\t'(-%c --%s)'{-%c,--%s%s}'[", options[i].letter,
-			       options[i].name, options[i].letter, options[i].name, equals);
-		else
-			printf("\t\t\t'--%s%s[", options[i].name, equals);
-		print_zsh_text(options[i].help);
-		putchar(']');
-		print_zsh_value(&options[i]);
-		printf("' \\\n");
-	}
-	printf("\t\t\t'1:image:_files'\n"
+	       "\t\t_arguments -S '(-h --help)'{-h,--help}'[help]' \\\n");
+	for (size_t i = 0; i < n_options; i++)
+		if (!option_is_positional(&options[i]))
+			print_zsh_option(&options[i]);
+	printf("\t\t\t'1:image:_files' \\\n"
+	       "\t\t\t'*:word of the guest: '\n"
 	       "\t\t;;\n"
 	       "\tesac\n"
 	       "}\n"
@@ -241,7 +268,10 @@ static int print_fish(void)
 
 	printf("complete -c mayfly -n __fish_use_subcommand -f -a run -d 'boot a microVM'\n"
 	       "complete -c mayfly -n __fish_use_subcommand -f -a doctor -d 'look at this host'\n"
-	       "complete -c mayfly -n '__fish_seen_subcommand_from doctor' -l json -d 'as JSON'\n");
+	       "complete -c mayfly -n __fish_use_subcommand -f -l version -d version\n"
+	       "complete -c mayfly -s h -l help -d help\n"
+	       "complete -c mayfly -n '__fish_seen_subcommand_from doctor' -f -l json -d 'as JSON'\n"
+	       "complete -c mayfly -n '__fish_seen_subcommand_from doctor' -f\n");
 	for (size_t i = 0; i < n_options; i++) {
 		if (option_is_positional(&options[i]))
 			continue;
@@ -250,7 +280,7 @@ static int print_fish(void)
 		       options[i].name);
 		if (options[i].letter != 0)
 			printf(" -s %c", options[i].letter);
-		if (options[i].argument != NULL && options[i].kind != OPTION_TABLE)
+		if (!option_is_optional(&options[i]))
 			printf(takes_file(&options[i]) ? " -r" : " -x");
 		if (values[0] != '\0')
 			printf(" -a '%s'", values);

@@ -114,9 +114,49 @@ Test(commands, bash_completes_values_where_they_are_values)
 	need_program("bash");
 	cr_assert_str_eq(completed("prev=--format cur=p split=false"), "pvh \n");
 	cr_assert_str_eq(completed("prev=--format cur=p split=true"), "pvh \n");
-	cr_assert_str_eq(completed("prev=--exits cur= split=true"), "json \n");
+	cr_assert_str_eq(completed("prev=--exits cur= split=true"), "json on off \n");
+	cr_assert_str_eq(completed("prev=--memfd cur=o split=true"), "on off \n");
+	cr_assert_str_eq(completed("prev=--memfd cur= split=false"), "FILE \n");
 	cr_assert_str_eq(completed("prev=--exits cur= split=false"), "FILE \n");
 	cr_assert_str_eq(completed("prev=--exits cur=--mem split=false"), "--memory= --memfd \n");
+}
+
+/* Where no file can stand, none is offered, and behind -- nothing at all. */
+Test(commands, bash_completes_nothing_where_there_is_nothing)
+{
+	need_program("bash");
+	cr_assert_str_eq(completed("prev=-m cur= split=false"), " \n");
+	cr_assert_str_eq(completed("prev=--timeout cur= split=true"), " \n");
+	cr_assert_str_eq(completed("words+=(-- x); cword=4; prev=x cur=-- split=false"), " \n");
+	cr_assert_str_eq(completed("words+=(x --); cword=3; prev=x cur=-- split=false; cur=--memo"),
+			 "--memory= \n");
+}
+
+static char *completion_for(const char *shell)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%.200s", mayfly_path());
+	snprintf(strrchr(path, '/'), 64, "/completion/mayfly.%s", shell);
+	if (access(path, R_OK) < 0)
+		cr_skip_test("the completion is not here: %s", path);
+	return read_file(path, NULL);
+}
+
+Test(commands, zsh_and_fish_are_told_the_same)
+{
+	const char *zsh = completion_for("zsh"), *fish = completion_for("fish");
+
+	cr_assert(has(zsh, "_arguments -S "), "no options behind --");
+	cr_assert(has(zsh, "_alternative 'values:value:(stdio none)' 'files:file:_files'"));
+	cr_assert(has(zsh, "FILE|none:_mayfly_serial'"));
+	cr_assert(has(zsh, "'(-v --verbose)--verbose=-["));
+	cr_assert(has(zsh, "::on|off:(on off)'"));
+	cr_assert(has(zsh, "'(-v --verbose)-v[say how the run ended, whatever the ending]'"));
+	cr_assert(has(fish, "complete -c mayfly -s h -l help"));
+	cr_assert(has(fish, "-n __fish_use_subcommand -f -l version"));
+	cr_assert(has(fish, "-n '__fish_seen_subcommand_from doctor' -f\n"));
+	cr_assert(has(fish, "-l memfd -a 'on off'"));
 }
 
 /* Exit statuses that need no guest. */
