@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "monitor/epilogue.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,17 @@
 void epilogue_print_error(const struct err *err)
 {
 	fprintf(stderr, "mayfly: %s\n", err->text);
+}
+
+int epilogue_flush(int status)
+{
+	struct err err;
+
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	err_set_host(&err, errno, "standard output");
+	epilogue_print_error(&err);
+	return EXIT_STATUS_USAGE;
 }
 
 /* Makes one outcome of what the cell said and what we did to it. */
@@ -168,7 +180,7 @@ static int print_resolved(const struct epilogue *e)
 	json_dumpf(root, stdout, JSON_INDENT(2));
 	putchar('\n');
 	json_decref(root);
-	return fflush(stdout) == 0 ? 0 : EXIT_STATUS_USAGE;
+	return epilogue_flush(0);
 }
 
 int epilogue_tell(struct epilogue *e)

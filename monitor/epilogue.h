@@ -24,6 +24,12 @@ struct epilogue {
 /* Says all there is to say. Returns the exit status of the program. */
 int epilogue_tell(struct epilogue *epilogue);
 
+/*
+ * Sees that what was printed on standard output has arrived. Returns `status`, or that of an error,
+ * which it prints.
+ */
+int epilogue_flush(int status);
+
 /* Prints "mayfly: " and an error on standard error. */
 void epilogue_print_error(const struct err *err);
 

@@ -24,13 +24,13 @@ int main(int argc, char **argv)
 	case CLI_RUN:
 		return supervisor_run(&cli.config, started);
 	case CLI_DOCTOR:
-		return doctor_run(cli.doctor_json);
+		return epilogue_flush(doctor_run(cli.doctor_json));
 	case CLI_VERSION:
 		puts("mayfly " MAYFLY_VERSION);
-		return 0;
+		return epilogue_flush(0);
 	case CLI_HELP:
 	default:
 		cli_print_help(stdout, cli.help_for);
-		return 0;
+		return epilogue_flush(0);
 	}
 }

@@ -67,6 +67,32 @@ Test(commands, what_is_none_is_refused)
 	cr_assert_str_eq(run.err, "mayfly: --jsn: there is no such option (see doctor --help)\n");
 }
 
+Test(commands, version_takes_no_more_words)
+{
+	struct run run = RUN("--version", "x");
+
+	cr_assert_eq(run.status, 125);
+	cr_assert_str_eq(run.err, "mayfly: x: --version takes no more words\n");
+	cr_assert_str_eq(run.out, "");
+}
+
+/* What is longer than a buffer, and what is not. */
+Test(commands, what_cannot_be_printed_is_no_success)
+{
+	static const char *const commands[] = {"--version", "--help",        "run --help",
+					       "doctor",    "doctor --json", "run --dry-run"};
+
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		char command[512];
+		struct run run;
+
+		snprintf(command, sizeof(command), "%s %s >/dev/full", mayfly_path(), commands[i]);
+		run = run_program((const char *const[]){"/bin/sh", "-c", command, NULL}, NULL);
+		cr_assert_eq(run.status, 125, "%s: %d", commands[i], run.status);
+		cr_assert_str_eq(run.err, "mayfly: standard output: No space left on device\n");
+	}
+}
+
 Test(commands, the_man_page_has_every_option_and_its_field)
 {
 	char path[256];
