@@ -3,13 +3,21 @@
 
 #include <asm/processor-flags.h>
 #include <inttypes.h>
+#include <string.h>
 
-static void print_registers(FILE *to, const struct kvm_regs *r, const struct kvm_sregs *s)
+#define N_REGISTERS 28
+
+struct named_register {
+	const char *name;
+	uint64_t value;
+};
+
+/* All there are, in the order in which they are told. */
+static void list_registers(const struct crash *crash, struct named_register all[N_REGISTERS])
 {
-	const struct {
-		const char *name;
-		uint64_t value;
-	} all[] = {
+	const struct kvm_regs *r = &crash->regs;
+	const struct kvm_sregs *s = &crash->sregs;
+	const struct named_register list[N_REGISTERS] = {
 		{"rip", r->rip},        {"rsp", r->rsp},        {"rbp", r->rbp},
 		{"rflags", r->rflags},  {"rax", r->rax},        {"rbx", r->rbx},
 		{"rcx", r->rcx},        {"rdx", r->rdx},        {"rsi", r->rsi},
@@ -22,24 +30,45 @@ static void print_registers(FILE *to, const struct kvm_regs *r, const struct kvm
 		{"tr", s->tr.selector},
 	};
 
-	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+	memcpy(all, list, sizeof(list));
+}
+
+static const char *mode_name(const struct kvm_sregs *s)
+{
+	if (s->cs.l != 0)
+		return "64 bits";
+	if ((s->cr0 & X86_CR0_PE) == 0)
+		return "real";
+	return s->cs.db != 0 ? "32 bits" : "16 bits";
+}
+
+static void print_registers(FILE *to, const struct crash *crash)
+{
+	struct named_register all[N_REGISTERS];
+
+	list_registers(crash, all);
+	for (size_t i = 0; i < N_REGISTERS; i++)
 		fprintf(to, "%s%6s %016" PRIx64 "%s", i % 4 == 0 ? "  " : " ", all[i].name,
 			all[i].value, i % 4 == 3 ? "\n" : "");
-	fprintf(to, "  mode: %s\n",
-		s->cs.l != 0                 ? "64 bits"
-		: (s->cr0 & X86_CR0_PE) == 0 ? "real"
-		: s->cs.db != 0              ? "32 bits"
-					     : "16 bits");
+	fprintf(to, "  mode: %s\n", mode_name(&crash->sregs));
+}
+
+/* The bytes at rip as "0f 0b"; "" for none. */
+static void format_bytes(const struct crash *crash, char text[3 * CRASH_BYTES + 1])
+{
+	uint32_t n = crash->n_bytes < CRASH_BYTES ? crash->n_bytes : CRASH_BYTES;
+
+	text[0] = '\0';
+	for (uint32_t i = 0; i < n; i++)
+		sprintf(text + strlen(text), "%s%02x", i > 0 ? " " : "", crash->bytes[i]);
 }
 
 static void print_bytes(FILE *to, const struct crash *crash)
 {
-	uint32_t n = crash->n_bytes < CRASH_BYTES ? crash->n_bytes : CRASH_BYTES;
+	char text[3 * CRASH_BYTES + 1];
 
-	fprintf(to, "  code:");
-	for (uint32_t i = 0; i < n; i++)
-		fprintf(to, " %02x", crash->bytes[i]);
-	fprintf(to, "%s\n", n == 0 ? " not readable" : "");
+	format_bytes(crash, text);
+	fprintf(to, "  code: %s\n", text[0] != '\0' ? text : "not readable");
 }
 
 static void print_walk(FILE *to, const char *name, const struct crash_walk *walk)
@@ -151,11 +180,74 @@ void crash_print(FILE *to, const struct crash *crash, enum end_reason reason)
 		return;
 	}
 	if (crash->has_registers) {
-		print_registers(to, &crash->regs, &crash->sregs);
+		print_registers(to, crash);
 		print_bytes(to, crash);
 		print_walk(to, "rip", &crash->rip);
 		print_walk(to, "cr2", &crash->cr2);
 	}
 	if (hint != NULL)
 		fprintf(to, "  hint: %s\n", hint);
+}
+
+static json_t *hex(uint64_t value)
+{
+	return json_sprintf("0x%" PRIx64, value);
+}
+
+static json_t *walk_to_json(const struct crash_walk *walk)
+{
+	uint32_t n = walk->n_levels < CRASH_LEVELS_MAX ? walk->n_levels : CRASH_LEVELS_MAX;
+	json_t *levels = json_array();
+
+	for (uint32_t i = 0; i < n; i++)
+		json_array_append_new(levels, json_pack("{s:o, s:o}", "entry_gpa",
+							hex(walk->levels[i].entry_gpa), "entry",
+							hex(walk->levels[i].entry)));
+	return json_pack("{s:o, s:o, s:o, s:o}", "gva", hex(walk->gva), "levels", levels, "gpa",
+			 walk->mapped ? hex(walk->gpa) : json_null(), "hva",
+			 walk->mapped && walk->has_hva ? hex(walk->hva) : json_null());
+}
+
+static json_t *registers_to_json(const struct crash *crash)
+{
+	struct named_register all[N_REGISTERS];
+	json_t *json = json_object();
+
+	list_registers(crash, all);
+	for (size_t i = 0; i < N_REGISTERS; i++)
+		json_object_set_new(json, all[i].name, hex(all[i].value));
+	json_object_set_new(json, "mode", json_string(mode_name(&crash->sregs)));
+	return json;
+}
+
+static json_t *exit_to_json(const struct crash *crash)
+{
+	uint32_t n = crash->n_kvm_data < CRASH_KVM_DATA ? crash->n_kvm_data : CRASH_KVM_DATA;
+	json_t *data = json_array();
+
+	for (uint32_t i = 0; i < n; i++)
+		json_array_append_new(data, hex(crash->kvm_data[i]));
+	return json_pack("{s:I, s:I, s:o, s:o}", "exit", (json_int_t)crash->exit_reason, "suberror",
+			 (json_int_t)crash->kvm_suberror, "detail", hex(crash->exit_detail), "data",
+			 data);
+}
+
+json_t *crash_to_json(const struct crash *crash, enum end_reason reason)
+{
+	const char *hint = hint_of(crash, reason);
+	char code[3 * CRASH_BYTES + 1];
+	json_t *json = json_object();
+
+	if (reason == END_KVM_ERROR)
+		json_object_set_new(json, "kvm", exit_to_json(crash));
+	if (!crash->was_reset && crash->has_registers) {
+		format_bytes(crash, code);
+		json_object_set_new(json, "registers", registers_to_json(crash));
+		json_object_set_new(json, "code", json_string(code));
+		json_object_set_new(json, "rip", walk_to_json(&crash->rip));
+		json_object_set_new(json, "cr2", walk_to_json(&crash->cr2));
+	}
+	if (!crash->was_reset && hint != NULL)
+		json_object_set_new(json, "hint", json_string(hint));
+	return json;
 }

@@ -42,6 +42,12 @@ static void settle(struct epilogue *e)
 		outcome->kind = OUTCOME_ENDED;
 }
 
+static bool has_crashed(const struct outcome *outcome)
+{
+	return outcome->kind == OUTCOME_ENDED && (outcome->ended.reason == END_TRIPLE_FAULT ||
+						  outcome->ended.reason == END_KVM_ERROR);
+}
+
 static json_t *ending_to_json(const struct epilogue *e)
 {
 	const struct outcome *outcome = &e->outcome;
@@ -56,6 +62,9 @@ static json_t *ending_to_json(const struct epilogue *e)
 		return json;
 	json_object_set_new(json, "reason", json_string(end_reason_name(ended->reason)));
 	json_object_set_new(json, "dropped_output_bytes", json_integer((json_int_t)ended->dropped));
+	if (has_crashed(outcome))
+		json_object_set_new(json, "crash",
+				    crash_to_json(&ended->crash, (enum end_reason)ended->reason));
 	if (ended->reason == END_EXIT)
 		json_object_set_new(json, "guest_status", json_integer(ended->detail));
 	if (ended->reason != END_STOPPED)
@@ -107,9 +116,12 @@ static void write_report(struct epilogue *e)
 	json_decref(json);
 }
 
-static void print_json(json_t *json)
+/* A document of one line, so that a program finds it among ours. */
+static void print_json(const char *name, json_t *table)
 {
-	json_dumpf(json, stderr, JSON_INDENT(2));
+	json_t *json = json_pack("{s:o}", name, table);
+
+	json_dumpf(json, stderr, JSON_COMPACT | JSON_REAL_PRECISION(TABLES_DIGITS));
 	fputc('\n', stderr);
 	json_decref(json);
 }
@@ -121,11 +133,11 @@ static void print_tables(const struct epilogue *e)
 	if (config->timeline == TABLE_TEXT)
 		tables_print_timeline(stderr, e->counters);
 	if (config->timeline == TABLE_JSON)
-		print_json(tables_timeline_to_json(e->counters));
+		print_json("timeline", tables_timeline_to_json(e->counters));
 	if (config->exits == TABLE_TEXT)
 		tables_print_exits(stderr, e->counters, config->n_cpus);
 	if (config->exits == TABLE_JSON)
-		print_json(tables_exits_to_json(e->counters, config->n_cpus));
+		print_json("exits", tables_exits_to_json(e->counters, config->n_cpus));
 }
 
 static void print_outcome(const struct epilogue *e)
@@ -143,8 +155,7 @@ static void print_outcome(const struct epilogue *e)
 		fprintf(stderr,
 			"mayfly: %llu bytes of serial output were dropped: nobody read them\n",
 			(unsigned long long)outcome->ended.dropped);
-	if (outcome->kind == OUTCOME_ENDED &&
-	    (outcome->ended.reason == END_TRIPLE_FAULT || outcome->ended.reason == END_KVM_ERROR))
+	if (has_crashed(outcome))
 		crash_print(stderr, &outcome->ended.crash, (enum end_reason)outcome->ended.reason);
 }
 

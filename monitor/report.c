@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "monitor/tables.h"
 
 /* A pipe or device. Opening does not wait for a reader, writing does; the description is ours. */
 static int open_special(struct report *report)
@@ -115,7 +116,7 @@ int report_write(struct report *report, const json_t *root, struct err *err)
 
 	if (report->path == NULL)
 		return 0;
-	text = json_dumps(root, JSON_INDENT(2));
+	text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(TABLES_DIGITS));
 	ret = text != NULL ? write_report(report, text) : -ENOMEM;
 	scope_close(&report->fd);
 	report->fd = -1;

@@ -16,6 +16,9 @@
 void tables_print_exits(FILE *to, const struct counters *counters, unsigned n_vcpus);
 void tables_print_timeline(FILE *to, const struct counters *counters);
 
+/* Digits of a number that is no integer, where JSON is written: microseconds to the nanosecond. */
+#define TABLES_DIGITS 12
+
 /* JSON: new references. */
 json_t *tables_exits_to_json(const struct counters *counters, unsigned n_vcpus);
 json_t *tables_timeline_to_json(const struct counters *counters);

@@ -149,6 +149,26 @@ Test(endings, the_report_tells_of_the_time_limit)
 	cr_assert_str_eq(json_string_value(json_array_get(vcpus, 0)), "slept with interrupts off");
 }
 
+/* All that the words on standard error tell. */
+Test(endings, the_report_tells_of_a_dead_vcpu)
+{
+	json_t *crash = json_object_get(report_of("--timeout=5s", "triple"), "crash"), *walk;
+
+	cr_assert(crash != NULL);
+	if (json_object_get(crash, "registers") == NULL)
+		cr_skip_test("KVM has reset the vCPU: the registers are lost");
+	walk = json_object_get(crash, "rip");
+	cr_assert_eq(json_object_size(json_object_get(crash, "registers")), 29u);
+	cr_assert(has(json_string_value(json_object_get(crash, "code")), "0f 0b "));
+	cr_assert_geq(json_array_size(json_object_get(walk, "levels")), 3u);
+	cr_assert_str_eq(
+		json_string_value(json_object_get(walk, "gva")),
+		json_string_value(json_object_get(json_object_get(crash, "registers"), "rip")));
+	cr_assert(has(json_string_value(json_object_get(walk, "hva")), "0x"));
+	cr_assert(has(json_string_value(json_object_get(crash, "hint")), "no table to handle it"));
+	cr_assert_null(json_object_get(report_of("--timeout=5s", "exit 3"), "crash"));
+}
+
 Test(endings, the_boot_timer_is_a_phase)
 {
 	json_t *timeline = json_object_get(report_of("--timeout=5s", "booted"), "timeline");
