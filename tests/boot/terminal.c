@@ -262,7 +262,8 @@ Test(terminal, brought_to_the_front_it_is_raw_after_the_first_line)
 		_exit(99);
 	}
 	wait_for("up");
-	wait_for("run -f elf"); /* fg names the job */
+	for (unsigned i = 0; i < 5000 && tcgetpgrp(master) != supervisor(); i++)
+		usleep(1000);
 	cr_assert_not(is_raw());
 	type("line\n");
 	for (unsigned i = 0; i < 1000 && !is_raw(); i++)
