@@ -288,7 +288,7 @@ static void make_messages(void)
 	for (uint16_t context = 0; context < 4; context++) {
 		put_message(context, &message, 8);
 		put_message(context | 0x100, &message, 8);
-		message.wish = 9;
+		message.number = 9;
 		put_message(context, &message, 8);
 	}
 
