@@ -9,6 +9,7 @@
 #define MAYFLY_MONITOR_CONFIG_H
 
 #include "monitor/vm.h"
+#include "seccomp/cgroup.h"
 
 enum serial_kind { SERIAL_STDIO, SERIAL_NONE, SERIAL_FILE };
 
@@ -33,10 +34,11 @@ struct config {
 	int irqchip; /* enum irqchip_kind */
 	int serial;  /* enum serial_kind */
 	const char *serial_path;
-	int jail;            /* enum jail_mode */
-	uint32_t uid;        /* of the cell; CONFIG_NO_ID: not said */
-	uint32_t gid;        /* the same */
-	int core_sched;      /* enum jail_core */
+	int jail;       /* enum jail_mode */
+	uint32_t uid;   /* of the cell; CONFIG_NO_ID: not said */
+	uint32_t gid;   /* the same */
+	int core_sched; /* enum jail_core */
+	struct cgroup_limits cgroup;
 	uint64_t timeout_ns; /* 0: none */
 	const char *config_path;
 	const char *report_path;

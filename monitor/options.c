@@ -138,6 +138,13 @@ const struct option_def options[] = {
 	 .kind = OPTION_ID,
 	 .offset = AT(gid),
 	 .help = "numeric group id of the guest's process; 65534 for root, else one's own"},
+	{.name = "cgroup",
+	 .argument = "PATH[,KEY=VALUE...]",
+	 .json = "mayfly.cgroup",
+	 .kind = OPTION_CGROUP,
+	 .offset = AT(cgroup),
+	 .help = "a cgroup of its own below PATH, as in /mayfly,cpu=150%,memory=256M,pids=8,io=50; "
+		 "memory and pids are limited to what the run should need at most"},
 	{.name = "core-sched",
 	 .argument = "WHEN",
 	 .json = "mayfly.core_sched",
@@ -311,6 +318,8 @@ int option_set(const struct option_def *option, struct config *config, const cha
 		return set_serial(config, value);
 	case OPTION_ID:
 		return value_id(value, place, err);
+	case OPTION_CGROUP:
+		return value_cgroup(value, place, err);
 	case OPTION_PATH:
 	case OPTION_FLAG:
 	case OPTION_TABLE:
@@ -378,6 +387,22 @@ static json_t *serial_to_json(const struct config *config)
 							  : kinds[config->serial]);
 }
 
+static json_t *cgroup_to_json(const struct cgroup_limits *limits)
+{
+	char text[2 * CGROUP_PATH_MAX];
+	size_t len = strlen(limits->path);
+
+	if (len == 0)
+		return json_null();
+	memcpy(text, limits->path, len + 1);
+	for (int i = 0; i < CGROUP_CONTROLLER_COUNT; i++)
+		if (limits->values[i] != 0)
+			len += (size_t)snprintf(text + len, sizeof(text) - len, ",%s=%" PRIu64 "%s",
+						cgroup_keys[i], limits->values[i],
+						i == CGROUP_CPU ? "%" : "");
+	return json_string(text);
+}
+
 static json_t *id_to_json(uint32_t id)
 {
 	return id != CONFIG_NO_ID ? json_integer(id) : json_null();
@@ -416,6 +441,8 @@ json_t *option_to_json(const struct option_def *option, const struct config *con
 		return serial_to_json(config);
 	case OPTION_ID:
 		return id_to_json(*(const uint32_t *)place);
+	case OPTION_CGROUP:
+		return cgroup_to_json(place);
 	case OPTION_PATH:
 	default:
 		path = *(const char *const *)place;

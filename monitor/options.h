@@ -27,6 +27,7 @@ enum option_kind {
 	OPTION_CPUS,   /* unsigned n_pins, then pins[] */
 	OPTION_SERIAL, /* stdio, none or a path */
 	OPTION_ID,     /* uint32_t: a numeric user or group id */
+	OPTION_CGROUP, /* struct cgroup_limits */
 };
 
 struct option_def {

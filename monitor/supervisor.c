@@ -485,28 +485,25 @@ static void reap(struct supervisor *s)
 	while (waitpid(s->cell, &s->after.outcome.wait_status, 0) < 0 && errno == EINTR)
 		;
 	counters_stamp(s->after.counters, PHASE_REAPED);
+	cgroup_remove(&s->after.jail.cgroup);
 }
 
-/* Root's cell is nobody, a user's is the user. */
-static struct jail plan_jail(const struct config *config)
-{
-	uid_t uid = geteuid();
-	gid_t gid = getegid();
+/* Beside the guest's memory: the monitor's, page tables, KVM's own. */
+#define MEMORY_FITTING(guest) ((guest) + (guest) / 64 + MIB(64))
+#define THREADS_FITTING(n)    ((n) + 8)
 
-	return (struct jail){
-		.mode = (enum jail_mode)config->jail,
-		.core = (enum jail_core)config->core_sched,
-		.own_uid = uid,
-		.own_gid = gid,
-		.uid = config->uid != CONFIG_NO_ID ? config->uid
-		       : uid == 0                  ? JAIL_NOBODY
-						   : uid,
-		.gid = config->gid != CONFIG_NO_ID ? config->gid
-		       : uid == 0                  ? JAIL_NOBODY
-						   : gid,
-		.ids_asked = config->uid != CONFIG_NO_ID || config->gid != CONFIG_NO_ID,
-		.cgroup_fd = -1,
+/* A cgroup for the cell where one is asked for. */
+static int limit_cell(struct supervisor *s, struct err *err)
+{
+	const struct config *config = s->after.config;
+	const uint64_t fitting[CGROUP_CONTROLLER_COUNT] = {
+		[CGROUP_MEMORY] = MEMORY_FITTING(config->memory),
+		[CGROUP_PIDS] = THREADS_FITTING(config->n_cpus),
 	};
+
+	if (config->cgroup.path[0] == '\0' || config->dry_run)
+		return 0;
+	return cgroup_make(&s->after.jail.cgroup, &config->cgroup, fitting, err);
 }
 
 static int set_up(struct supervisor *s, struct timespec started, struct err *err)
@@ -525,7 +522,7 @@ static int set_up(struct supervisor *s, struct timespec started, struct err *err
 	}
 	if ((ret = files_open(config, &s->files, err)) < 0 ||
 	    (ret = report_open(&s->after.report, config->report_path, err)) < 0 ||
-	    (ret = take_signals(s, err)) < 0)
+	    (ret = take_signals(s, err)) < 0 || (ret = limit_cell(s, err)) < 0)
 		return ret;
 	counters_stamp(s->after.counters, PHASE_FILES);
 	terminal_init(&s->terminal, s->files.input);
@@ -541,7 +538,8 @@ int supervisor_run(const struct config *config, struct timespec started)
 
 	s->after.config = config;
 	s->after.outcome.kind = OUTCOME_CELL_DIED;
-	s->after.jail = plan_jail(config);
+	s->after.jail = jail_plan((enum jail_mode)config->jail, (enum jail_core)config->core_sched,
+				  config->uid, config->gid);
 	ret = set_up(s, started, &err);
 	if (ret == 0 && !config->dry_run)
 		ret = send_cpuid(s, &err);

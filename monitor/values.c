@@ -104,6 +104,59 @@ int value_id(const char *text, uint32_t *ret_id, struct err *err)
 	return 0;
 }
 
+#define CPU_PERCENT_MAX 100000
+#define PIDS_MAX        4096
+#define IO_WEIGHT_MAX   10000
+
+static int limit_value(int controller, const char *text, uint64_t *ret_value, struct err *err)
+{
+	static const uint64_t max[CGROUP_CONTROLLER_COUNT] = {[CGROUP_CPU] = CPU_PERCENT_MAX,
+							      [CGROUP_PIDS] = PIDS_MAX,
+							      [CGROUP_IO] = IO_WEIGHT_MAX};
+	const char *unit = controller == CGROUP_CPU ? "%" : "";
+	const char *rest;
+
+	if (controller == CGROUP_MEMORY)
+		return value_size(text, ret_value, err);
+	if (!parse_digits(text, ret_value, &rest) || strcmp(rest, unit) != 0 || *ret_value < 1 ||
+	    *ret_value > max[controller])
+		return err_input(err, "\"%s=%.50s\": no number from 1 to %" PRIu64 "%s",
+				 cgroup_keys[controller], text, max[controller], unit);
+	return 0;
+}
+
+static int take_limit(char *item, struct cgroup_limits *limits, struct err *err)
+{
+	char *value = strchr(item, '=');
+
+	for (int i = 0; i < CGROUP_CONTROLLER_COUNT && value != NULL; i++)
+		if (strlen(cgroup_keys[i]) == (size_t)(value - item) &&
+		    memcmp(item, cgroup_keys[i], (size_t)(value - item)) == 0)
+			return limit_value(i, value + 1, &limits->values[i], err);
+	return err_input(err, "\"%.50s\": neither cpu=, memory=, pids= nor io=", item);
+}
+
+int value_cgroup(const char *text, struct cgroup_limits *ret_limits, struct err *err)
+{
+	struct cgroup_limits limits = {0};
+	char copy[2 * CGROUP_PATH_MAX], *rest = copy, *item;
+	int ret = 0;
+
+	if (strlen(text) >= sizeof(copy) || strcspn(text, ",") >= sizeof(limits.path))
+		return err_input(err, "\"%.50s...\" is too long", text);
+	memcpy(copy, text, strlen(text) + 1);
+	item = strsep(&rest, ",");
+	if (item[0] != '/' || strstr(item, "..") != NULL)
+		return err_input(err, "\"%.150s\" is no absolute path below the cgroups' root",
+				 item);
+	memcpy(limits.path, item, strlen(item) + 1);
+	while (ret == 0 && (item = strsep(&rest, ",")) != NULL)
+		ret = take_limit(item, &limits, err);
+	if (ret == 0)
+		*ret_limits = limits;
+	return ret;
+}
+
 int value_choice(const char *text, const char *const *names, int *ret_index, struct err *err)
 {
 	char list[128] = "";

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "seccomp/cgroup.h"
 
 /* Bytes: digits, then nothing or K, M, G, T (powers of 1,024). */
 MUST_CHECK int value_size(const char *text, uint64_t *ret_bytes, struct err *err);
@@ -18,6 +19,9 @@ MUST_CHECK int value_time(const char *text, uint64_t *ret_ns, struct err *err);
 
 /* A numeric user or group id; not the largest, which stands for none. */
 MUST_CHECK int value_id(const char *text, uint32_t *ret_id, struct err *err);
+
+/* PATH[,cpu=N%][,memory=SIZE][,pids=N][,io=WEIGHT]; the path is absolute and has no "..". */
+MUST_CHECK int value_cgroup(const char *text, struct cgroup_limits *ret_limits, struct err *err);
 
 /* A number from 1 to `max`. */
 MUST_CHECK int value_count(const char *text, unsigned max, unsigned *ret_count, struct err *err);

@@ -32,6 +32,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "seccomp/cgroup.h"
 
 /* What nobody is called inside a user namespace, and outside where nothing else is asked for. */
 #define JAIL_NOBODY 65534U
@@ -76,8 +77,8 @@ struct jail {
 	bool ids_asked; /* the user wants these, and no others */
 	uid_t uid;      /* outside; what the cell is to be for the host */
 	gid_t gid;
-	int cgroup_fd;  /* directory of a version 2 cgroup that it is born into, or -1 */
-	unsigned holds; /* JAIL_HAS_* so far */
+	struct cgroup cgroup; /* that it is born into or put into, if any */
+	unsigned holds;       /* JAIL_HAS_* so far */
 };
 
 /* What the cell may take of the host, for its rlimits. */
@@ -85,6 +86,12 @@ struct jail_limits {
 	uint64_t memory;    /* bytes of the guest */
 	unsigned n_threads; /* its vCPUs */
 };
+
+/*
+ * The jail of a run: root's cell is nobody and a user's is the user, but where ids are asked for;
+ * (uid_t)-1: they are not.
+ */
+struct jail jail_plan(enum jail_mode mode, enum jail_core core, uid_t uid, gid_t gid);
 
 /*
  * Makes the cell's process: like fork(), 0 in the cell and in the supervisor the cell's pid, with a
@@ -97,7 +104,7 @@ MUST_CHECK int jail_spawn(struct jail *jail, pid_t *ret_pid, int *ret_pid_fd, st
 /* Has the cell to wait for jail_admit() before its stage 4? */
 bool jail_awaits_admission(const struct jail *jail);
 
-/* Supervisor: writes the cell's id maps. Errors: the host's. */
+/* Supervisor: puts the cell into its cgroups and writes its id maps. Errors: the host's. */
 MUST_CHECK int jail_admit(const struct jail *jail, pid_t cell, struct err *err);
 
 /* Cell, stage 2: closes every descriptor but the `n_keep` in `keep`. Errors: the host's. */

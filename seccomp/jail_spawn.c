@@ -16,15 +16,37 @@
 #define NAMESPACES                                                                                 \
 	(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | (uint64_t)CLONE_NEWCGROUP)
 
+struct jail jail_plan(enum jail_mode mode, enum jail_core core, uid_t uid, gid_t gid)
+{
+	uid_t own_uid = geteuid();
+	gid_t own_gid = getegid();
+	bool root = own_uid == 0;
+
+	return (struct jail){
+		.mode = mode,
+		.core = core,
+		.own_uid = own_uid,
+		.own_gid = own_gid,
+		.uid = uid != (uid_t)-1 ? uid
+		       : root           ? JAIL_NOBODY
+					: own_uid,
+		.gid = gid != (gid_t)-1 ? gid
+		       : root           ? JAIL_NOBODY
+					: own_gid,
+		.ids_asked = uid != (uid_t)-1 || gid != (gid_t)-1,
+		.cgroup = {.fd = -1},
+	};
+}
+
 static long spawn(const struct jail *jail, uint64_t namespaces, int *pid_fd)
 {
 	struct clone_args args = {.flags = namespaces | CLONE_PIDFD,
 				  .pidfd = (uintptr_t)pid_fd,
 				  .exit_signal = SIGCHLD};
 
-	if (jail->cgroup_fd >= 0) {
+	if (jail->cgroup.fd >= 0) {
 		args.flags |= CLONE_INTO_CGROUP;
-		args.cgroup = (__u64)jail->cgroup_fd;
+		args.cgroup = (__u64)jail->cgroup.fd;
 	}
 	return syscall(SYS_clone3, &args, sizeof(args));
 }
@@ -89,7 +111,7 @@ int jail_spawn(struct jail *jail, pid_t *ret_pid, int *ret_pid_fd, struct err *e
 
 bool jail_awaits_admission(const struct jail *jail)
 {
-	return (jail->holds & JAIL_HAS_USER_NS) != 0;
+	return (jail->holds & JAIL_HAS_USER_NS) != 0 || cgroup_awaits_cell(&jail->cgroup);
 }
 
 static int write_proc(pid_t pid, const char *name, const char *text)
@@ -120,8 +142,10 @@ static int write_map(const struct jail *jail, pid_t cell, const char *name, unsi
 
 int jail_admit(const struct jail *jail, pid_t cell, struct err *err)
 {
-	int ret;
+	int ret = cgroup_add(&jail->cgroup, cell, err);
 
+	if (ret < 0 || (jail->holds & JAIL_HAS_USER_NS) == 0)
+		return ret;
 	/* Who may not set groups must say so before. */
 	if (jail->own_uid != 0 && (ret = write_proc(cell, "setgroups", "deny")) < 0)
 		return err_host(err, -ret, "jail: setgroups");

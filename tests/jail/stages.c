@@ -342,7 +342,7 @@ static const char *in_a_cell(int (*enter)(struct jail *jail, struct err *err),
 			     const char *(*look)(void))
 {
 	struct jail jail = {
-		.own_uid = geteuid(), .uid = geteuid(), .gid = getegid(), .cgroup_fd = -1};
+		.own_uid = geteuid(), .uid = geteuid(), .gid = getegid(), .cgroup = {.fd = -1}};
 	static char said[128];
 	int ends[2], pid_fd;
 	struct err err;

@@ -2,6 +2,7 @@
 #include "monitor/values.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <string.h>
 
 #include "monitor/vm.h"
@@ -140,4 +141,35 @@ Test(values, what_is_no_cpu_list_is_refused)
 		cr_assert_lt(value_cpus(bad[i], &n, cpus, &err), 0, "%s", bad[i]);
 		cr_assert_eq(n, 7u);
 	}
+}
+
+Test(values, a_cgroup_is_a_path_and_limits)
+{
+	static const char *const bad[][2] = {
+		{"a", "\"a\" is no absolute path below the cgroups' root"},
+		{"/a/../b", "\"/a/../b\" is no absolute path below the cgroups' root"},
+		{"/a,cpu=5", "\"cpu=5\": no number from 1 to 100000%"},
+		{"/a,pids=0", "\"pids=0\": no number from 1 to 4096"},
+		{"/a,io=10001", "\"io=10001\": no number from 1 to 10000"},
+		{"/a,memory=x", "\"x\" is no size (a number with K, M, G or T)"},
+		{"/a,speed=1", "\"speed=1\": neither cpu=, memory=, pids= nor io="},
+		{"/a,", "\"\": neither cpu=, memory=, pids= nor io="},
+	};
+	struct cgroup_limits limits = {0};
+	char path[300];
+
+	cr_assert_eq(value_cgroup("/a/b,memory=2M,cpu=150%,pids=7,io=8", &limits, &err), 0);
+	cr_assert_str_eq(limits.path, "/a/b");
+	cr_assert_eq(limits.values[CGROUP_MEMORY], UINT64_C(2) << 20);
+	cr_assert_eq(limits.values[CGROUP_CPU], 150u);
+	cr_assert_eq(limits.values[CGROUP_PIDS], 7u);
+	cr_assert_eq(limits.values[CGROUP_IO], 8u);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		cr_assert_eq(value_cgroup(bad[i][0], &limits, &err), -EINVAL);
+		cr_assert_str_eq(err.text, bad[i][1]);
+	}
+	memset(path, '/', sizeof(path) - 1);
+	path[sizeof(path) - 1] = '\0';
+	cr_assert_eq(value_cgroup(path, &limits, &err), -EINVAL);
+	cr_assert_str_eq(limits.path, "/a/b", "it is left alone");
 }

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cgroup.h - what a cell may take of the host's CPUs, memory, processes and block devices. Supervisor.
+ *
+ * A run gets a cgroup of its own, PATH/mayfly-PID, in every hierarchy that has one of the four
+ * controllers: the one of version 2, else those of version 1. It is removed when the cell is gone; what
+ * a supervisor left behind that was killed by SIGKILL, the next run in PATH removes.
+ * [linux admin-guide/cgroup-v2.rst], [linux admin-guide/cgroup-v1/]
+ */
+#ifndef MAYFLY_SECCOMP_CGROUP_H
+#define MAYFLY_SECCOMP_CGROUP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+#define CGROUP_PATH_MAX 256
+
+enum cgroup_controller {
+	CGROUP_CPU,
+	CGROUP_MEMORY,
+	CGROUP_PIDS,
+	CGROUP_IO,
+	CGROUP_CONTROLLER_COUNT
+};
+
+struct cgroup_limits {
+	char path[CGROUP_PATH_MAX]; /* below the hierarchy's root; "": no cgroup */
+	/*
+	 * CPU: percent of one; memory: bytes; pids: threads; io: weight from 1 to 10000. 0 is what is
+	 * fitting: no limit but for memory and pids, which are what the cell should need at most.
+	 */
+	uint64_t values[CGROUP_CONTROLLER_COUNT];
+};
+
+/* What --cgroup calls each of the values. */
+extern const char *const cgroup_keys[CGROUP_CONTROLLER_COUNT];
+
+struct cgroup {
+	int fd; /* the directory of version 2, to be born into; -1: none */
+	unsigned n_dirs;
+	struct cgroup_dir {
+		bool is_v2;
+		char path[2 * CGROUP_PATH_MAX];
+	} dirs[CGROUP_CONTROLLER_COUNT];
+};
+
+/*
+ * Makes the cgroups and sets the limits. `fitting` are the values for those that are 0; a controller
+ * that is nowhere is an error only where the user asked for its limit. Errors: the host's, with the
+ * file; nothing is left behind.
+ */
+MUST_CHECK int cgroup_make(struct cgroup *ret_cgroup, const struct cgroup_limits *limits,
+			   const uint64_t fitting[CGROUP_CONTROLLER_COUNT], struct err *err);
+
+/* Has version 1 a part in it, so that cgroup_add() is needed? */
+bool cgroup_awaits_cell(const struct cgroup *cgroup);
+
+/* Moves a cell into the cgroups of version 1. Errors: the host's. */
+MUST_CHECK int cgroup_add(const struct cgroup *cgroup, pid_t cell, struct err *err);
+
+/* Removes them; the cell is gone. */
+void cgroup_remove(struct cgroup *cgroup);
+
+#endif
