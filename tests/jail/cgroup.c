@@ -70,15 +70,17 @@ static struct process start(const char *cgroup)
 	return process;
 }
 
-static void check_nothing_is_left(const struct process *process)
+static bool is_left(const struct process *process)
 {
 	char path[256];
 
 	for (size_t i = 0; i < sizeof(controllers) / sizeof(controllers[0]); i++) {
 		snprintf(path, sizeof(path), "%s/mayfly-%d", folder_of(controllers[i]),
 			 (int)process->pid);
-		cr_assert_neq(access(path, F_OK), 0, "%s", path);
+		if (access(path, F_OK) == 0)
+			return true;
 	}
+	return false;
 }
 
 Test(cgroup, holds_the_cell_with_the_limits_asked_for)
@@ -96,7 +98,7 @@ Test(cgroup, holds_the_cell_with_the_limits_asked_for)
 	cr_assert(has(limit(&process, "cpu", "cpu.cfs_quota_us", "cpu.max"), "50000"));
 	kill(process.pid, SIGQUIT);
 	cr_assert_eq(process_finish(&process).status, 128 + SIGQUIT);
-	check_nothing_is_left(&process);
+	cr_assert_not(is_left(&process));
 }
 
 /* 32 MiB, a 64th of it, 64 MiB; one vCPU and 8. */
@@ -109,7 +111,7 @@ Test(cgroup, has_fitting_limits_of_its_own)
 	cr_assert_str_eq(limit(&process, "pids", "pids.max", "pids.max"), "9\n");
 	kill(process.pid, SIGQUIT);
 	process_finish(&process);
-	check_nothing_is_left(&process);
+	cr_assert_not(is_left(&process));
 }
 
 /* Its time on the CPU, in seconds. */
@@ -146,14 +148,18 @@ Test(cgroup, ends_a_cell_that_wants_too_much_memory)
 	cr_assert(has(run.err, "killed by signal 9 (Killed) (out of memory?)"), "%s", run.err);
 }
 
-Test(cgroup, of_a_run_that_was_killed_goes_with_the_next)
+/* By the first one after its cell has died, which takes a moment. */
+Test(cgroup, of_a_run_that_was_killed_goes_with_a_later_one)
 {
 	struct process process = start(PATH);
 
 	kill(process.pid, SIGKILL);
 	process_finish(&process);
-	cr_assert_eq(RUN("run", "--cgroup", PATH).status, 0);
-	check_nothing_is_left(&process);
+	for (unsigned i = 0; i < 50 && is_left(&process); i++) {
+		cr_assert_eq(RUN("run", "--cgroup", PATH).status, 0);
+		usleep(20000);
+	}
+	cr_assert_not(is_left(&process));
 }
 
 Test(cgroup, that_cannot_be_is_named)
