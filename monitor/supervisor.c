@@ -140,7 +140,8 @@ static struct cell_spec make_spec(struct supervisor *s, int cell_socket)
 		       .serial = config->serial != SERIAL_NONE,
 		       .n_vcpus = config->n_cpus,
 		       .n_pins = config->n_pins,
-		       .counters = s->after.counters},
+		       .counters = s->after.counters,
+		       .count_exits = config->exits != TABLE_OFF || config->report_path != NULL},
 	};
 
 	memcpy(spec.vm.pins, config->pins, sizeof(spec.vm.pins));

@@ -24,7 +24,7 @@ int vcpu_init(struct vcpu *vcpu, unsigned index, const struct vcpu_env *env, siz
 	vcpu->run = mmap(NULL, run_len, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
 	if (vcpu->run == MAP_FAILED)
 		return err_host(err, errno, "vCPU %u: shared page", index);
-	if (env->counters != NULL) {
+	if (env->count_exits) {
 		vcpu->counts = &env->counters->vcpus[index];
 		vcpu->stats_fd = ioctl(vcpu->fd, KVM_GET_STATS_FD, NULL);
 		vcpu->run->kvm_valid_regs = KVM_SYNC_X86_REGS;

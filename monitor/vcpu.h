@@ -44,6 +44,7 @@ struct vcpu_env { /* [ro] once the guest runs */
 	struct irqchip *irqchip;
 	struct ending_box *ending;
 	struct counters *counters; /* may be NULL */
+	bool count_exits;
 };
 
 struct vcpu {

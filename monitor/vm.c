@@ -54,6 +54,7 @@ static int add_vcpus(struct vm *vm, struct err *err)
 		.irqchip = &vm->irqchip,
 		.ending = &vm->ending,
 		.counters = vm->config->counters,
+		.count_exits = vm->config->count_exits,
 	};
 	for (unsigned i = 0; i < vm->config->n_vcpus && ret == 0; i++)
 		ret = vcpu_init(&vm->vcpus[i], i, &vm->env, (size_t)run_len, err);

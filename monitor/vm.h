@@ -30,6 +30,7 @@ struct vm_config {       /* [ro] */
 	unsigned n_pins;
 	uint16_t pins[VM_PINS_MAX]; /* host CPUs: vCPU i runs on pins[i % n_pins] */
 	struct counters *counters;  /* may be NULL */
+	bool count_exits;           /* and not only stamp phases */
 	const struct jail *jail;    /* what holds the cell so far */
 };
 

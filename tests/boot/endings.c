@@ -198,6 +198,7 @@ Test(endings, a_host_without_a_thread_for_kvm_is_told)
 	if (run.status == 0)
 		cr_skip_test("KVM of this kernel starts no thread in the cell");
 	cr_assert_eq(run.status, 127, "%s", run.err);
-	cr_assert_str_eq(run.err, "mayfly: the host failed: KVM_RUN: Resource temporarily "
-				  "unavailable\n");
+	cr_assert_str_eq(run.err,
+			 "mayfly: the host failed while the guest ran: Resource temporarily "
+			 "unavailable\n");
 }

@@ -32,7 +32,7 @@ Test(outcome, each_ending_has_its_status_and_words)
 		{END_PANIC, 0, 127, true, "the guest panicked"},
 		{END_TRIPLE_FAULT, 1, 127, true, "the guest died: triple fault on vCPU 1"},
 		{END_KVM_ERROR, 0, 127, true, "the guest died: KVM cannot go on with vCPU 0"},
-		{END_HOST_ERROR, 14, 127, true, "the host failed: KVM_RUN: Bad address"},
+		{END_HOST_ERROR, 14, 127, true, "the host failed while the guest ran: Bad address"},
 		{4711, 0, 127, true, "the cell ended for no reason that is known (4711)"},
 	};
 
