@@ -207,6 +207,7 @@ static int admit_cell(struct supervisor *s, struct err *err)
 /* Returns in the supervisor only. */
 static int start_cell(struct supervisor *s, struct err *err)
 {
+	const struct config *config = s->after.config;
 	struct cell_spec spec;
 	int sockets[2], ret;
 
@@ -217,7 +218,8 @@ static int start_cell(struct supervisor *s, struct err *err)
 	if (ret < 0)
 		return ret;
 	if (s->cell == 0) {
-		config_forget(s->after.config);
+		if (config->jail != JAIL_OFF)
+			config_forget(config);
 		cell_main(&spec);
 	}
 	close(sockets[1]);
@@ -312,8 +314,10 @@ static void print_escape_help(void)
 {
 	static const char text[] =
 		"\r\nmayfly: Ctrl-] then q: end the run, r: Ctrl-Alt-Del, Ctrl-]: type it\r\n";
-	static struct outlet user = {.fd = STDERR_FILENO, .kind = OUTLET_NOWAIT};
+	static struct outlet user; /* all of it zero: 64 KiB that are in no file */
 
+	user.fd = STDERR_FILENO;
+	user.kind = OUTLET_NOWAIT;
 	outlet_put(&user, (const uint8_t *)text, sizeof(text) - 1);
 	outlet_give_up(&user);
 }

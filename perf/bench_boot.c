@@ -41,7 +41,13 @@ static const char firecracker_config[] =
 static const struct program programs[] = {
 	{"noop", "no-op process", ARGV("build/bench/programs/noop"), NULL, 0, true},
 	{"floor", "floor", ARGV("build/bench/programs/floor_boot"), GREETING, 0, true},
+	{"floor-jailed", "floor, jailed", ARGV("build/bench/programs/floor_boot", "jailed"),
+	 GREETING, 0, true},
+	{"mayfly-off", "mayfly, no jail", ARGV(MAYFLY, "run", "-q", "--jail=off"), GREETING, 0,
+	 true},
 	{"mayfly", "mayfly", ARGV(MAYFLY, "run"), GREETING, 0, true},
+	{"mayfly-strict", "mayfly, strict jail", ARGV(MAYFLY, "run", "--jail=strict"), GREETING, 0,
+	 true},
 	{"mayfly-pvh", "mayfly, PVH image", ARGV(MAYFLY, "run", PVH_GUEST), GREETING, 0, true},
 	/* For work on mayfly itself: the build that a change is compared with. */
 	{"before", "mayfly, before", ARGV("$MAYFLY_BEFORE", "run"), GREETING, 0, true},
@@ -64,9 +70,10 @@ static const struct program programs[] = {
 	 GREETING, 1, false},
 };
 
-/* targets.md; a later row gets a floor of its own. */
+/* What mayfly may cost beyond what the kernel takes for the same. */
 static const struct target targets[] = {
-	{"target 1", "mayfly", "floor", 1.2},
+	{"without the jail", "mayfly-off", "floor", 1.2},
+	{"with it", "mayfly", "floor-jailed", 1.3},
 };
 
 /* A row of the table that can run here. */

@@ -90,7 +90,7 @@ const char *jail_missing(const struct jail *jail)
 
 const char *jail_call_name(unsigned call)
 {
-	if (call >= jail_n_call_names || jail_call_names[call] == NULL)
+	if (call >= JAIL_CALLS_MAX || jail_call_names[call] == 0)
 		return "?";
-	return jail_call_names[call];
+	return jail_call_texts + jail_call_names[call];
 }

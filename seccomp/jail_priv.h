@@ -27,7 +27,8 @@ struct jail_program {
 
 /* Made from calls.def when mayfly is built. */
 extern const struct jail_program jail_programs[JAIL_ROLE_COUNT];
-extern const char *const jail_call_names[];
-extern const unsigned jail_n_call_names;
+#define JAIL_CALLS_MAX 512 /* numbers beyond are none of this architecture's */
+extern const char jail_call_texts[];
+extern const unsigned short jail_call_names[JAIL_CALLS_MAX]; /* offsets; 0: no such call */
 
 #endif

@@ -12,10 +12,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "seccomp/jail_priv.h"
 #include "seccomp/rules.h"
 
-#define CODE_MAX  512
-#define CALLS_MAX 512 /* numbers beyond are none of this architecture's */
+#define CODE_MAX 512
 
 static void fail(const char *what)
 {
@@ -51,19 +51,32 @@ static void print_program(enum jail_role role)
 	printf("};\n\n");
 }
 
+static const char *name_of(int call)
+{
+	static char *names[JAIL_CALLS_MAX];
+
+	if (names[call] == NULL)
+		names[call] = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, call);
+	return names[call];
+}
+
+/* One text and offsets into it: pointers would have to be relocated at every start. */
 static void print_names(void)
 {
-	printf("const char *const jail_call_names[] = {\n");
-	for (int call = 0; call < CALLS_MAX; call++) {
-		char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, call);
+	unsigned offset = 1;
 
-		if (name != NULL)
-			printf("\t[%d] = \"%s\",\n", call, name);
-		free(name);
+	printf("const char jail_call_texts[] =\n\t\"\\0\"\n");
+	for (int call = 0; call < JAIL_CALLS_MAX; call++)
+		if (name_of(call) != NULL)
+			printf("\t\"%s\\0\"\n", name_of(call));
+	printf("\t;\n\nconst unsigned short jail_call_names[JAIL_CALLS_MAX] = {\n");
+	for (int call = 0; call < JAIL_CALLS_MAX; call++) {
+		if (name_of(call) == NULL)
+			continue;
+		printf("\t[%d] = %u,\n", call, offset);
+		offset += (unsigned)strlen(name_of(call)) + 1;
 	}
-	printf("};\n\n"
-	       "const unsigned jail_n_call_names =\n"
-	       "\tsizeof(jail_call_names) / sizeof(jail_call_names[0]);\n");
+	printf("};\n");
 }
 
 static void print_code(void)
