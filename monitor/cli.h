@@ -28,4 +28,7 @@ MUST_CHECK int cli_parse(int argc, char **argv, struct cli *ret_cli, struct err 
 /* Prints the help of a command, or the overview. */
 void cli_print_help(FILE *to, enum cli_command command);
 
+/* Prints words from `text` up to the width, and a newline; returns where the next line begins. */
+const char *cli_print_line(FILE *to, const char *text, size_t width);
+
 #endif

@@ -36,13 +36,12 @@ static const char run_endings[] =
 static const char doctor_usage[] =
 	"usage: mayfly doctor [--json]\n"
 	"\n"
-	"Looks at this host and says what is there for microVMs, what is missing, and how to mend\n"
-	"it.\n"
+	"Looks at KVM, at what a guest's process can give up on this host, and at settings that keep\n"
+	"guests apart; says what is missing, what that means, and how to mend it.\n"
 	"\n"
-	"Exit status: 0 good; 1 works with something missing; 2 cannot run.\n";
+	"Exit status: 0 good, or with advice; 1 works with something missing; 2 cannot run.\n";
 
-/* Prints words from `text` up to the width; returns where the next line begins. */
-static const char *print_line(FILE *to, const char *text, size_t width)
+const char *cli_print_line(FILE *to, const char *text, size_t width)
 {
 	size_t len = strlen(text);
 
@@ -80,10 +79,10 @@ static void print_option(FILE *to, const struct option_def *option)
 	fprintf(to, "%-*s", HELP_COLUMN, left);
 	if (strlen(left) >= HELP_COLUMN)
 		fprintf(to, "\n%*s", HELP_COLUMN, "");
-	rest = print_line(to, rest, HELP_WIDTH - HELP_COLUMN);
+	rest = cli_print_line(to, rest, HELP_WIDTH - HELP_COLUMN);
 	while (*rest != '\0') {
 		fprintf(to, "%*s", HELP_COLUMN, "");
-		rest = print_line(to, rest, HELP_WIDTH - HELP_COLUMN);
+		rest = cli_print_line(to, rest, HELP_WIDTH - HELP_COLUMN);
 	}
 }
 
