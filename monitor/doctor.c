@@ -196,6 +196,8 @@ int doctor_run(bool json)
 		look_at_capabilities(&doctor);
 	}
 	look_at_huge_pages(&doctor);
+	doctor_look_at_jail(&doctor);
+	doctor_look_at_host(&doctor);
 	status = status_of(&doctor);
 	if (json)
 		doctor_print_json(&doctor, status);

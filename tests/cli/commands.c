@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/sanitizer.h"
 #include "monitor/options.h"
 #include "tests/support/host.h"
 #include "tests/support/run.h"
@@ -267,4 +268,40 @@ Test(commands, the_doctor_without_kvm_says_how_to_get_it)
 		cr_skip_test("there is a /dev/kvm");
 	cr_assert_eq(run.status, 2);
 	cr_assert(has(run.out, "-> load the module: modprobe"), "%s", run.out);
+}
+
+/* Nobody may make a user namespace, and there is no right to make the others without. */
+Test(commands, the_doctor_names_what_the_jail_cannot_have)
+{
+	static const char script[] = "echo 0 >/proc/sys/user/max_user_namespaces && exec setpriv "
+				     "--bounding-set=-all --inh-caps=-all \"$0\" doctor";
+	struct run run;
+
+	need_kvm();
+	need_program("unshare");
+	need_program("setpriv");
+	run = run_program((const char *const[]){"/usr/bin/unshare", "--user", "--map-root-user",
+						"/bin/sh", "-c", script, mayfly_path(), NULL},
+			  NULL);
+	cr_assert_eq(run.status, 1, "%s%s", run.out, run.err);
+	cr_assert(has(run.out, "lacking  namespaces "), "%s", run.out);
+	cr_assert(has(run.out, "lacking  an empty root "), "%s", run.out);
+	cr_assert(has(run.out, "sysctl user.max_user_namespaces="), "%s", run.out);
+}
+
+/* No process for a cell: then no microVM either. */
+Test(commands, a_host_without_a_cell_makes_the_doctor_say_2)
+{
+	struct run run;
+
+	if (WITH_SANITIZER)
+		cr_skip_test("a sanitizer starts threads of its own");
+	need_root("to become somebody else");
+	need_program("prlimit");
+	run_as(1234);
+	run = run_program((const char *const[]){"/usr/bin/prlimit", "--nproc=1",
+						public_copy(mayfly_path()), "doctor", NULL},
+			  NULL);
+	cr_assert_eq(run.status, 2, "%s%s", run.out, run.err);
+	cr_assert(has(run.out, "fatal    a cell "), "%s", run.out);
 }
