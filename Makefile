@@ -100,7 +100,7 @@ run: $(MAYFLY) ## boot the built-in guest, and show what it did
 .PHONY: install
 install: $(MAYFLY) docs ## put binary, man pages and completion under $(DESTDIR)$(PREFIX)
 	install -D -m 755 $(MAYFLY) $(DESTDIR)$(PREFIX)/bin/mayfly
-	$(foreach page,$(MAN_PAGES),install -D -m 644 $(page) $(DESTDIR)$(PREFIX)/share/man/man1/$(notdir $(page)) &&) true
+	$(foreach page,$(MAN_PAGES),install -D -m 644 $(page) $(DESTDIR)$(PREFIX)/$(call man_place,$(page)) &&) true
 	install -D -m 644 $(OUT)/completion/mayfly.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/mayfly
 	install -D -m 644 $(OUT)/completion/mayfly.zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_mayfly
 	install -D -m 644 $(OUT)/completion/mayfly.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/mayfly.fish
@@ -108,7 +108,7 @@ install: $(MAYFLY) docs ## put binary, man pages and completion under $(DESTDIR)
 .PHONY: uninstall
 uninstall: ## take them away again
 	rm -f $(DESTDIR)$(PREFIX)/bin/mayfly
-	rm -f $(foreach page,$(MAN_PAGES),$(DESTDIR)$(PREFIX)/share/man/man1/$(notdir $(page)))
+	rm -f $(foreach page,$(MAN_PAGES),$(DESTDIR)$(PREFIX)/$(call man_place,$(page)))
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/mayfly
 	rm -f $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_mayfly
 	rm -f $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/mayfly.fish

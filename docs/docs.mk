@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-# Man pages and shell completion, from docs/man and the table of options.
+# Man pages and shell completion, from docs/man and the tables of options and of system calls.
 
-MAN_PAGES  := $(patsubst docs/man/%.in,$(OUT)/man/%,$(wildcard docs/man/*.1.in))
+MAN_PAGES  := $(patsubst docs/man/%.in,$(OUT)/man/%,$(wildcard docs/man/*.[17].in))
 COMPLETION := $(addprefix $(OUT)/completion/mayfly.,bash zsh fish)
 PAGES      := $(OUT)/tools/pages
+
+# Where a page is installed.
+man_place = share/man/man$(patsubst .%,%,$(suffix $(1)))/$(notdir $(1))
 
 .PHONY: docs
 docs: $(MAN_PAGES) $(COMPLETION)
@@ -15,6 +18,10 @@ $(PAGES): $(OUT)/tools/pages.o $(LIBRARY)
 $(OUT)/man/%: docs/man/%.in $(PAGES)
 	@mkdir -p $(@D)
 	$(call say,MAN,$@) $(PAGES) man <$< >$@
+
+$(OUT)/man/%.7: docs/man/%.7.in $(BUILD)/tools/filters
+	@mkdir -p $(@D)
+	$(call say,MAN,$@) $(BUILD)/tools/filters --man <$< >$@
 
 $(OUT)/completion/mayfly.%: $(PAGES)
 	@mkdir -p $(@D)

@@ -3,8 +3,10 @@
  * filters.c - compiles seccomp/calls.def while mayfly is built, so that no run pays for it.
  *
  * `filters` prints C: a program for each role, and the names of all system calls. `filters --man`
- * prints the table for the manual page.
+ * copies a manual page from standard input to standard output, with the table in place of its line
+ * @CALLS@.
  */
+#include <ctype.h>
 #include <linux/filter.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +17,8 @@
 #include "seccomp/jail_priv.h"
 #include "seccomp/rules.h"
 
-#define CODE_MAX 512
+#define CODE_MAX     512
+#define LINE_MAX_LEN 1024
 
 static void fail(const char *what)
 {
@@ -92,17 +95,65 @@ static void print_code(void)
 	print_names();
 }
 
-/* One paragraph a rule: the call with its checks, the threads, the reason. */
-static void print_man(void)
+/* The next check of "IS(1, KVM_RUN), NOTHING_BUT(2, BITS)"; returns what follows, or NULL: no more. */
+static const char *next_check(const char *text, unsigned *argument, bool *is_mask,
+			      const char **value, int *value_len)
+{
+	int depth = 1, len = 0;
+
+	text += strcspn(text, "IN");
+	*is_mask = *text == 'N';
+	if (sscanf(text, *is_mask ? "NOTHING_BUT(%u, %n" : "IS(%u, %n", argument, &len) != 1)
+		return NULL;
+	*value = text + len;
+	for (text = *value; depth > 0; text++)
+		depth += *text == '(' ? 1 : *text == ')' ? -1 : 0;
+	*value_len = (int)(text - 1 - *value);
+	return text;
+}
+
+/* The call as it is written in C: what is not looked at is "_". */
+static void print_call(const struct rule *rule)
+{
+	const char *rest = rule->checks_text, *value;
+	unsigned next = 0, argument;
+	bool is_mask;
+	int len;
+
+	printf(".It Fn %s", rule->name);
+	while ((rest = next_check(rest, &argument, &is_mask, &value, &len)) != NULL) {
+		for (; next < argument; next++)
+			printf(" _");
+		printf(" \"%s%.*s\"", is_mask ? "\\*(Le " : "", len, value);
+		next = argument + 1;
+	}
+	putchar('\n');
+}
+
+/* One paragraph a rule: the call with its checks, the reason, the threads. */
+static void print_rules(void)
 {
 	for (size_t i = 0; i < N_RULES; i++) {
 		const struct rule *rule = &rules[i];
-		const char *where = rule->roles == SETUP        ? "set-up"
-				    : rule->roles == ON_CONTROL ? "set-up, control"
-								: "set-up, control, vCPU";
 
-		printf(".It Fn %s \"%s\" Pq %s%s\n%s.\n", rule->name, rule->checks_text, where,
-		       rule->error != 0 ? "; fails" : "", rule->why);
+		print_call(rule);
+		printf("%c%s.\n%sIn\n.Cm set-up%s .\n", toupper((unsigned char)rule->why[0]),
+		       rule->why + 1, rule->error != 0 ? "It fails, and kills nobody.\n" : "",
+		       rule->roles == SETUP        ? ""
+		       : rule->roles == ON_CONTROL ? " , control"
+						   : " , control , vCPU");
+	}
+}
+
+static void print_man(void)
+{
+	char line[LINE_MAX_LEN];
+
+	while (fgets(line, sizeof(line), stdin) != NULL) {
+		if (strcmp(line, "@CALLS@\n") == 0)
+			print_rules();
+		else
+			fputs(line, stdout);
 	}
 }
 

@@ -123,6 +123,7 @@ Test(binary, can_be_installed_and_taken_away_again)
 			 "./usr/share/man/man1/mayfly-doctor.1\n"
 			 "./usr/share/man/man1/mayfly-run.1\n"
 			 "./usr/share/man/man1/mayfly.1\n"
+			 "./usr/share/man/man7/mayfly-jail.7\n"
 			 "./usr/share/zsh/site-functions/_mayfly\n"
 			 "mayfly " MAYFLY_VERSION "\n"
 			 "0\n",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Commands, help, exit statuses, and the pages that are made from the table of options. */
+/* Commands, help, exit statuses, and the pages that are made from the tables. */
 #include <criterion/criterion.h>
 #include <jansson.h>
 #include <sched.h>
@@ -11,6 +11,7 @@
 
 #include "base/sanitizer.h"
 #include "monitor/options.h"
+#include "seccomp/rules.h"
 #include "tests/support/host.h"
 #include "tests/support/run.h"
 
@@ -113,6 +114,27 @@ Test(commands, the_man_page_has_every_option_and_its_field)
 		if (options[i].json != NULL)
 			cr_assert(has(page, options[i].json), "%s", options[i].json);
 	}
+}
+
+/* Each call that a filter lets pass, with its arguments as C has them. */
+Test(commands, the_page_of_the_jail_has_every_call)
+{
+	char path[256], entry[64];
+	const char *page;
+
+	snprintf(path, sizeof(path), "%.200s", mayfly_path());
+	snprintf(strrchr(path, '/'), 64, "/man/mayfly-jail.7");
+	if (access(path, R_OK) < 0)
+		cr_skip_test("the page is not here: %s", path);
+	page = read_file(path, NULL);
+	for (size_t i = 0; i < N_RULES; i++) {
+		snprintf(entry, sizeof(entry), ".It Fn %s", rules[i].name);
+		cr_assert(has(page, entry), "%s", entry);
+	}
+	cr_assert(has(page, ".It Fn ioctl _ \"KVM_RUN\"\nThe guest runs.\n"));
+	cr_assert(has(page, ".It Fn mmap _ _ \"\\*(Le PROT_READ | PROT_WRITE\"\n"));
+	cr_assert(has(page, ".It Fn sendto _ _ _ \"MSG_NOSIGNAL\" \"0\"\n"));
+	cr_assert(!has(page, "@CALLS@"));
 }
 
 /*
