@@ -17,7 +17,7 @@ struct cell_spec {
 	int output_fd; /* of the serial port, or -1 */
 	enum outlet_kind output_kind;
 	bool replace_output; /* what is in that file goes, once nothing else can fail */
-	struct jail *jail; /* how it is confined; the cell's own copy notes what holds */
+	struct jail *jail;   /* how it is confined; the cell's own copy notes what holds */
 	struct boot_image kernel;
 	struct boot_image initrd; /* len 0: none */
 	enum boot_format format;

@@ -100,20 +100,24 @@ static json_t *jail_to_json(const struct jail *jail)
 	return json;
 }
 
-static void write_report(struct epilogue *e)
+/* False where it could not be written, which has been said. */
+static bool write_report(struct epilogue *e)
 {
 	struct err err = {0};
 	json_t *json;
+	int ret;
 
 	if (e->report.path == NULL)
-		return;
+		return true;
 	json = ending_to_json(e);
 	json_object_set_new(json, "jail", jail_to_json(&e->jail));
 	json_object_set_new(json, "exits", tables_exits_to_json(e->counters, e->config->n_cpus));
 	json_object_set_new(json, "timeline", tables_timeline_to_json(e->counters));
-	if (report_write(&e->report, json, &err) < 0)
+	ret = report_write(&e->report, json, &err);
+	if (ret < 0)
 		epilogue_print_error(&err);
 	json_decref(json);
+	return ret == 0;
 }
 
 /* A document of one line, so that a program finds it among ours. */
@@ -196,6 +200,8 @@ static int print_resolved(const struct epilogue *e)
 
 int epilogue_tell(struct epilogue *e)
 {
+	int status;
+
 	if (e->told && e->last.type == FROM_CELL_FAILED)
 		return print_failure(e);
 	if (e->told && e->last.type == FROM_CELL_RESOLVED)
@@ -203,6 +209,8 @@ int epilogue_tell(struct epilogue *e)
 	settle(e);
 	print_outcome(e);
 	print_tables(e);
-	write_report(e);
-	return outcome_status(&e->outcome);
+	status = outcome_status(&e->outcome);
+	if (!write_report(e) && status == 0)
+		return EXIT_STATUS_USAGE;
+	return status;
 }

@@ -277,6 +277,15 @@ static int set_words(char *place, const char *value, struct err *err)
 	return 0;
 }
 
+static int set_path(const struct config *config, const char **place, const char *value,
+		    struct err *err)
+{
+	if (place == &config->report_path && strcmp(value, "-") == 0)
+		return err_input(err, "\"-\" would be standard output, which is the guest's alone");
+	*place = value;
+	return 0;
+}
+
 static int set_serial(struct config *config, const char *value)
 {
 	config->serial = SERIAL_FILE;
@@ -321,10 +330,10 @@ int option_set(const struct option_def *option, struct config *config, const cha
 	case OPTION_CGROUP:
 		return value_cgroup(value, place, err);
 	case OPTION_PATH:
+		return set_path(config, place, value, err);
 	case OPTION_FLAG:
 	case OPTION_TABLE:
 	default:
-		*(const char **)place = value;
 		return 0;
 	}
 }

@@ -4,12 +4,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/fd.h"
 #include "monitor/tables.h"
+
+#define LINKS_MAX 40 /* as many as the kernel follows */
 
 /* A pipe or device. Opening does not wait for a reader, writing does; the description is ours. */
 static int open_special(struct report *report)
@@ -23,10 +26,64 @@ static int open_special(struct report *report)
 	return 0;
 }
 
-/* A file without a name, in the folder that the report goes to. */
-static int open_nameless(struct report *report)
+/* The cell is a copy of this process, and is to find no path in it. */
+static void forget(char *text)
 {
-	SCOPE_FREE char *copy = strdup(report->path);
+	if (text != NULL)
+		explicit_bzero(text, strlen(text));
+	free(text);
+}
+
+static void scope_forget(char **text)
+{
+	forget(*text);
+}
+
+#define SCOPE_FORGET __attribute__((cleanup(scope_forget)))
+
+/* The text of a link, as a path from where the link's own path is from; NULL: it is none. */
+static char *follow(const char *path)
+{
+	SCOPE_FORGET char *text = calloc(1, PATH_MAX);
+	const char *slash = strrchr(path, '/');
+	char *target;
+
+	if (text == NULL || readlink(path, text, PATH_MAX - 1) < 0)
+		return NULL;
+	if (text[0] == '/' || slash == NULL)
+		return TAKE_PTR(text);
+	return asprintf(&target, "%.*s/%s", (int)(slash - path), path, text) < 0 ? NULL : target;
+}
+
+/* The file that a path leads to, through links, even where that is not there yet. */
+static int resolve(const char *path, char **ret_target)
+{
+	SCOPE_FORGET char *target = strdup(path);
+
+	for (unsigned n = 0; target != NULL; n++) {
+		char *next = follow(target);
+
+		if (next == NULL) {
+			*ret_target = TAKE_PTR(target);
+			return 0;
+		}
+		forget(target);
+		target = next;
+		if (n == LINKS_MAX)
+			return -ELOOP;
+	}
+	return -ENOMEM;
+}
+
+static bool is_about_access(int error)
+{
+	return error == EACCES || error == EPERM || error == EROFS;
+}
+
+/* A file without a name, in the folder that the report goes to. */
+static int open_nameless(struct report *report, const char *target)
+{
+	SCOPE_FORGET char *copy = strdup(target);
 	const char *folder = copy == NULL ? NULL : dirname(copy);
 
 	if (folder == NULL)
@@ -41,6 +98,23 @@ static int open_nameless(struct report *report)
 	return faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) < 0 ? -errno : 0;
 }
 
+static int open_regular(struct report *report)
+{
+	SCOPE_FORGET char *target = NULL;
+	int ret = resolve(report->path, &target);
+
+	if (ret < 0)
+		return ret;
+	report->regular = true;
+	report->replaces = stat(target, &report->older) == 0;
+	ret = open_nameless(report, target);
+	/* The folder is not ours, and the file may be: then it is written in its place. */
+	if (is_about_access(-ret) && report->replaces &&
+	    faccessat(AT_FDCWD, target, W_OK, AT_EACCESS) == 0)
+		return 0;
+	return ret;
+}
+
 int report_open(struct report *report, const char *path, struct err *err)
 {
 	struct stat status;
@@ -52,24 +126,8 @@ int report_open(struct report *report, const char *path, struct err *err)
 	if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
 		ret = open_special(report);
 	else
-		ret = open_nameless(report);
+		ret = open_regular(report);
 	return ret < 0 ? err_file(err, -ret, "--report", path) : 0;
-}
-
-static int give_name(const struct report *report)
-{
-	char own_path[32];
-
-	snprintf(own_path, sizeof(own_path), "/proc/self/fd/%d", report->fd);
-	if (linkat(AT_FDCWD, own_path, AT_FDCWD, report->path, AT_SYMLINK_FOLLOW) == 0)
-		return 0;
-	if (errno != EEXIST)
-		return -errno;
-	/* An older report is replaced; a link cannot do that in one step. */
-	if (unlink(report->path) < 0 ||
-	    linkat(AT_FDCWD, own_path, AT_FDCWD, report->path, AT_SYMLINK_FOLLOW) < 0)
-		return -errno;
-	return 0;
 }
 
 static int write_text(int fd, const char *text)
@@ -79,34 +137,101 @@ static int write_text(int fd, const char *text)
 	return ret == 0 ? fd_write_all(fd, "\n", 1) : ret;
 }
 
-/* By way of another name. A run that is killed meanwhile leaves that one behind. */
-static int write_and_rename(const char *path, const char *text)
+/* Whoever could read the older one can read this one, and nobody else. */
+static int write_new(const struct report *report, int fd, const char *text)
 {
-	SCOPE_FREE char *beside = NULL;
+	const struct stat *older = &report->older;
+
+	if (report->replaces) {
+		if (fchown(fd, older->st_uid, older->st_gid) < 0 && !is_about_access(errno))
+			return -errno;
+		if (fchmod(fd, older->st_mode & 0777) < 0)
+			return -errno;
+	}
+	return write_text(fd, text);
+}
+
+/* A name beside the target's, for a moment. A run that is killed in it leaves that one behind. */
+static char *name_beside(const char *target)
+{
+	char *beside;
+
+	return asprintf(&beside, "%s.%d", target, getpid()) < 0 ? NULL : beside;
+}
+
+static int rename_or_remove(const char *beside, const char *target)
+{
+	int error;
+
+	if (rename(beside, target) == 0)
+		return 0;
+	error = errno;
+	unlink(beside);
+	return -error;
+}
+
+/* A link cannot take the place of an older report: it gets another name first. */
+static int give_name(const struct report *report, const char *target)
+{
+	SCOPE_FREE char *beside = name_beside(target);
+	char own_path[32];
+
+	if (beside == NULL)
+		return -ENOMEM;
+	snprintf(own_path, sizeof(own_path), "/proc/self/fd/%d", report->fd);
+	if (linkat(AT_FDCWD, own_path, AT_FDCWD, target, AT_SYMLINK_FOLLOW) == 0)
+		return 0;
+	if (errno != EEXIST || linkat(AT_FDCWD, own_path, AT_FDCWD, beside, AT_SYMLINK_FOLLOW) < 0)
+		return -errno;
+	return rename_or_remove(beside, target);
+}
+
+static int write_and_rename(const struct report *report, const char *target, const char *text)
+{
+	SCOPE_FREE char *beside = name_beside(target);
 	SCOPE_FD int fd = -1;
 	int ret;
 
-	if (asprintf(&beside, "%s.%d", path, getpid()) < 0)
+	if (beside == NULL)
 		return -ENOMEM;
-	fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, report->replaces ? 0600 : 0644);
 	if (fd < 0)
 		return -errno;
-	ret = write_text(fd, text);
-	if (ret == 0 && rename(beside, path) < 0)
-		ret = -errno;
-	if (ret < 0)
-		unlink(beside);
+	ret = write_new(report, fd, text);
+	if (ret == 0)
+		return rename_or_remove(beside, target);
+	unlink(beside);
 	return ret;
 }
 
-static int write_report(const struct report *report, const char *text)
+/* A file that cannot be replaced: it is mounted there, or its folder is somebody else's. */
+static int write_in_place(const char *target, const char *text)
 {
-	int ret;
+	SCOPE_FD int fd = open(target, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOCTTY);
 
-	if (report->fd < 0)
-		return write_and_rename(report->path, text);
-	ret = write_text(report->fd, text);
-	return ret == 0 && report->link ? give_name(report) : ret;
+	return fd < 0 ? -errno : write_text(fd, text);
+}
+
+static int write_regular(const struct report *report, const char *text)
+{
+	SCOPE_FREE char *target = NULL;
+	int ret = resolve(report->path, &target);
+
+	if (ret < 0)
+		return ret;
+	ret = -ENOENT;
+	if (report->link) {
+		ret = write_new(report, report->fd, text);
+		if (ret < 0)
+			return ret;
+		ret = give_name(report, target);
+	}
+	/* Without a /proc, what has no name cannot get one. */
+	if (ret == -ENOENT)
+		ret = write_and_rename(report, target, text);
+	if (report->replaces && (ret == -EBUSY || ret == -EXDEV || is_about_access(-ret)))
+		ret = write_in_place(target, text);
+	return ret;
 }
 
 int report_write(struct report *report, const json_t *root, struct err *err)
@@ -117,7 +242,12 @@ int report_write(struct report *report, const json_t *root, struct err *err)
 	if (report->path == NULL)
 		return 0;
 	text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(TABLES_DIGITS));
-	ret = text != NULL ? write_report(report, text) : -ENOMEM;
+	if (text == NULL)
+		ret = -ENOMEM;
+	else if (report->regular)
+		ret = write_regular(report, text);
+	else
+		ret = write_text(report->fd, text);
 	scope_close(&report->fd);
 	report->fd = -1;
 	return ret < 0 ? err_file(err, -ret, "--report", report->path) : 0;

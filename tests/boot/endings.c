@@ -169,6 +169,19 @@ Test(endings, the_report_tells_of_a_dead_vcpu)
 	cr_assert_null(json_object_get(report_of("--timeout=5s", "exit 3"), "crash"));
 }
 
+/* Its reader is to know: nobody else sees the message. */
+Test(endings, a_report_that_cannot_be_written_is_no_success)
+{
+	struct run run = RUN("run", "--report=/dev/full", "-f", "elf", guest("act"), "--",
+			     "exit 0");
+
+	cr_assert_eq(run.status, 125);
+	cr_assert_str_eq(run.err, "mayfly: --report \"/dev/full\": No space left on device\n");
+	run = RUN("run", "--report=/dev/full", "-f", "elf", guest("act"), "--", "exit 3");
+	cr_assert_eq(run.status, 3);
+	cr_assert_str_eq(run.err, "mayfly: --report \"/dev/full\": No space left on device\n");
+}
+
 Test(endings, the_boot_timer_is_a_phase)
 {
 	json_t *timeline = json_object_get(report_of("--timeout=5s", "booted"), "timeline");

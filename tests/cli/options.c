@@ -371,6 +371,8 @@ Test(options, that_are_wrong_are_named_with_their_value)
 	REFUSED("--jail: \"none\" is none of default, strict, off, trace", "--jail=none");
 	REFUSED("--uid: \"nobody\" is no numeric id", "--uid=nobody");
 	REFUSED("--gid: \"4294967295\" is no numeric id", "--gid=4294967295");
+	REFUSED("--report: \"-\" would be standard output, which is the guest's alone",
+		"--report=-");
 	REFUSED("--pin: host CPU 1000 is not available to this process", "--pin=1000");
 	REFUSED("--initrd: the built-in guest takes none; name an IMAGE", "-i", "x");
 	REFUSED("two: one IMAGE is enough (the guest's words go after --)", "one", "two");

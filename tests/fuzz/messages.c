@@ -60,6 +60,8 @@ static void check_status(int status, const struct epilogue *epilogue)
 		fuzz_check(status == EXIT_STATUS_SIGNAL + outcome->signal);
 	else if (outcome->kind == OUTCOME_TIME_LIMIT)
 		fuzz_check(status == EXIT_STATUS_TIMEOUT);
+	else if (outcome->kind == OUTCOME_ENDED && status == EXIT_STATUS_USAGE)
+		fuzz_check(epilogue->report.path != NULL && outcome_status(outcome) == 0);
 	else if (outcome->kind == OUTCOME_ENDED)
 		fuzz_check(status == EXIT_STATUS_DIED ||
 			   (status >= 0 && status <= EXIT_STATUS_GUEST_MAX));

@@ -10,10 +10,12 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/support/run.h"
@@ -102,21 +104,115 @@ Test(report, a_fifo_without_a_reader_is_refused)
 	cr_assert(has(err.text, "No such device or address"), "%s", err.text);
 }
 
-/* From here on, this process is on a file system that does not know O_TMPFILE. */
-static void forbid_nameless_files(void)
+/* From here on, this system call of this process fails, if `bits` are in its third argument. */
+static void forbid(int call, uint32_t bits, uint32_t error)
 {
 	struct sock_filter filter[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 3),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call, 0, 4),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
-		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, O_TMPFILE & ~O_DIRECTORY, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EOPNOTSUPP),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, bits),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, bits, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sock_fprog program = {.len = ARRAY_LEN(filter), .filter = filter};
 
 	cr_assert_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
 	cr_assert_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+}
+
+/* As on a file system that does not know O_TMPFILE. */
+static void forbid_nameless_files(void)
+{
+	forbid(SYS_openat, O_TMPFILE & ~O_DIRECTORY, EOPNOTSUPP);
+}
+
+static void write_one(const char *path)
+{
+	cr_assert_eq(report_open(&report, path, &err), 0, "%s", err.text);
+	cr_assert_eq(report_write(&report, json_pack("{}"), &err), 0, "%s", err.text);
+}
+
+/* As where a file is mounted over another: it can be written, and not be replaced. */
+Test(report, a_file_that_cannot_be_replaced_is_written_in_place)
+{
+	static const uint32_t errors[] = {EBUSY, EPERM, EXDEV};
+	const char *path = write_file("r.json", "an old one, and longer", 22),
+		   *folder = scratch("");
+	struct stat before, after;
+
+	for (int nameless = 1; nameless >= 0; nameless--)
+		for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
+			pid_t pid = fork();
+			int status;
+
+			if (pid == 0) {
+				if (!nameless)
+					forbid_nameless_files();
+				forbid(SYS_rename, 0, errors[i]);
+				forbid(SYS_renameat2, 0, errors[i]);
+				write_one(path);
+				_exit(0);
+			}
+			cr_assert_eq(stat(path, &before), 0);
+			cr_assert(waitpid(pid, &status, 0) == pid && status == 0);
+			cr_assert_eq(stat(path, &after), 0);
+			cr_assert_str_eq(read_file(path, NULL), "{}\n");
+			cr_assert_eq(before.st_ino, after.st_ino);
+			cr_assert_eq(count_files(folder), 1u);
+			write_file("r.json", "an old one, and longer", 22);
+		}
+}
+
+/* Without it, a file without a name cannot be given one. */
+Test(report, needs_no_proc)
+{
+	const char *path = scratch("r.json"), *folder = scratch("");
+
+	forbid(SYS_linkat, 0, ENOENT);
+	write_one(path);
+	write_one(path);
+	cr_assert_str_eq(read_file(path, NULL), "{}\n");
+	cr_assert_eq(count_files(folder), 1u);
+}
+
+Test(report, keeps_the_mode_of_an_older_one)
+{
+	const char *path = write_file("r.json", "old", 3);
+	struct stat status;
+
+	for (int nameless = 1; nameless >= 0; nameless--) {
+		if (!nameless)
+			forbid_nameless_files();
+		cr_assert_eq(chmod(path, nameless ? 0600 : 0664), 0);
+		write_one(path);
+		cr_assert_eq(stat(path, &status), 0);
+		cr_assert_eq(status.st_mode & 0777, nameless ? 0600u : 0664u);
+	}
+}
+
+/* To a file in another folder, which may not be there yet. */
+Test(report, goes_where_links_lead)
+{
+	const char *link = scratch("link.json"), *second = scratch("second"),
+		   *folder = scratch("there");
+	struct stat status;
+
+	cr_assert_eq(mkdir(folder, 0700), 0);
+	cr_assert_eq(symlink("second", link), 0);
+	cr_assert_eq(symlink("there/r.json", second), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		write_one(link);
+		cr_assert_str_eq(read_file(scratch("there/r.json"), NULL), "{}\n");
+		cr_assert_eq(count_files(folder), 1u);
+		cr_assert(lstat(link, &status) == 0 && S_ISLNK(status.st_mode));
+		cr_assert(lstat(second, &status) == 0 && S_ISLNK(status.st_mode));
+	}
+	cr_assert_eq(unlink(second), 0);
+	cr_assert_eq(symlink("link.json", second), 0);
+	cr_assert_lt(report_open(&report, link, &err), 0);
+	cr_assert(has(err.text, "Too many levels of symbolic links"), "%s", err.text);
 }
 
 Test(report, has_no_name_either_where_files_need_one)
