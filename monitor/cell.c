@@ -256,6 +256,8 @@ static _Noreturn void tell_ended(void)
 	reason = ending_get(&cell.vm.ending, &ended->detail);
 	ended->reason = reason;
 	ended->dropped = uart_give_up(&cell.vm.uart);
+	ended->output_error = (uint32_t)cell.vm.uart.outlet.error;
+	ended->linux_kernel = cell.kind.linux_kernel;
 	for (unsigned i = 0; i < cell.vm_config.n_vcpus; i++)
 		ended->states[i] = (uint8_t)cell.vm.vcpus[i].state;
 	if (reason == END_TRIPLE_FAULT || reason == END_KVM_ERROR)

@@ -109,16 +109,31 @@ static void look_at_paging(struct doctor *doctor, const struct kind *kind)
 	}
 }
 
+/* The hardware's own kind is the one that is used, where there are two. NULL: none is seen. */
+static const struct kind *find_kind(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		if (access(kinds[i].module, F_OK) == 0)
+			return &kinds[i];
+	return NULL;
+}
+
+bool doctor_sees_pvm(void)
+{
+	const struct kind *kind = find_kind();
+
+	return kind != NULL && kind->paging_path == NULL;
+}
+
 static void look_at_kind(struct doctor *doctor)
 {
 	struct finding *finding = doctor_add(doctor, UNKNOWN, "kind of KVM");
+	const struct kind *kind = find_kind();
 
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-		if (access(kinds[i].module, F_OK) < 0)
-			continue;
+	if (kind != NULL) {
 		finding->verdict = GOOD;
-		doctor_say(finding, "%s", kinds[i].name);
-		look_at_paging(doctor, &kinds[i]);
+		doctor_say(finding, "%s", kind->name);
+		look_at_paging(doctor, kind);
 		return;
 	}
 	doctor_say(finding, "no module of it is seen in /sys/module");

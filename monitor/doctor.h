@@ -8,6 +8,9 @@
 
 #include <stdbool.h>
 
+/* Is KVM's kind PVM, which runs without VT-x and AMD-V? */
+bool doctor_sees_pvm(void);
+
 /*
  * Prints what it finds. Returns 0: good, or with advice; 1: works, with something missing; 2: cannot
  * run.

@@ -8,6 +8,7 @@
 
 #include "monitor/config_json.h"
 #include "monitor/crash_report.h"
+#include "monitor/doctor.h"
 #include "monitor/names.h"
 #include "monitor/options.h"
 #include "monitor/tables.h"
@@ -42,6 +43,13 @@ static void settle(struct epilogue *e)
 		outcome->kind = OUTCOME_ENDED;
 }
 
+static const char *why_dropped(const struct ended *ended)
+{
+	if (ended->output_error == 0 || ended->output_error == EPIPE)
+		return "nobody read them";
+	return strerror((int)ended->output_error);
+}
+
 static bool has_crashed(const struct outcome *outcome)
 {
 	return outcome->kind == OUTCOME_ENDED && (outcome->ended.reason == END_TRIPLE_FAULT ||
@@ -62,6 +70,8 @@ static json_t *ending_to_json(const struct epilogue *e)
 		return json;
 	json_object_set_new(json, "reason", json_string(end_reason_name(ended->reason)));
 	json_object_set_new(json, "dropped_output_bytes", json_integer((json_int_t)ended->dropped));
+	if (ended->dropped > 0)
+		json_object_set_new(json, "dropped_because", json_string(why_dropped(ended)));
 	if (has_crashed(outcome))
 		json_object_set_new(json, "crash",
 				    crash_to_json(&ended->crash, (enum end_reason)ended->reason));
@@ -144,6 +154,13 @@ static void print_tables(const struct epilogue *e)
 		print_json("exits", tables_exits_to_json(e->counters, config->n_cpus));
 }
 
+/* It gets nowhere there, and does not say why. /sys is asked only when that may be so. */
+static bool is_linux_on_pvm(const struct outcome *outcome)
+{
+	return outcome->has_ended && outcome->ended.linux_kernel != 0 && outcome_is_bad(outcome) &&
+	       doctor_sees_pvm();
+}
+
 static void print_outcome(const struct epilogue *e)
 {
 	const struct outcome *outcome = &e->outcome;
@@ -156,9 +173,12 @@ static void print_outcome(const struct epilogue *e)
 		fprintf(stderr, "mayfly: %s\n", text);
 	}
 	if (outcome->ended.dropped > 0)
-		fprintf(stderr,
-			"mayfly: %llu bytes of serial output were dropped: nobody read them\n",
-			(unsigned long long)outcome->ended.dropped);
+		fprintf(stderr, "mayfly: %llu bytes of serial output were dropped: %s\n",
+			(unsigned long long)outcome->ended.dropped, why_dropped(&outcome->ended));
+	if (is_linux_on_pvm(outcome))
+		fputs("mayfly: hint: KVM is PVM here, without hardware virtualisation: Linux guests "
+		      "need VT-x or AMD-V (see mayfly doctor)\n",
+		      stderr);
 	if (has_crashed(outcome))
 		crash_print(stderr, &outcome->ended.crash, (enum end_reason)outcome->ended.reason);
 }

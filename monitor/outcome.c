@@ -94,7 +94,8 @@ static void describe_ended(const struct ended *ended, char *text, size_t size)
 			 ended->detail);
 		break;
 	case END_HOST_ERROR:
-		snprintf(text, size, "the host failed while the guest ran: %s", strerror((int)ended->detail));
+		snprintf(text, size, "the host failed while the guest ran: %s",
+			 strerror((int)ended->detail));
 		break;
 	case END_TRAPPED:
 		describe_trap(ended->detail, text, size);

@@ -59,6 +59,7 @@ static size_t write_some(struct outlet *outlet, const uint8_t *bytes, size_t len
 	if (errno == EAGAIN || errno == EINTR)
 		return 0;
 	outlet->broken = true;
+	outlet->error = errno;
 	return 0;
 }
 

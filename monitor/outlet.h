@@ -29,6 +29,7 @@ struct outlet { /* under the lock of its device */
 	int fd;
 	enum outlet_kind kind;
 	bool broken;      /* the reader is gone: drop until the end */
+	int error;        /* by which that was noticed, an errno */
 	uint64_t dropped; /* bytes */
 	uint32_t first;   /* of the bytes kept */
 	uint32_t len;     /* how many are kept */

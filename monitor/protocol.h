@@ -70,6 +70,8 @@ struct ended {
 	uint32_t reason; /* enum end_reason */
 	uint32_t detail;
 	uint64_t dropped;             /* bytes of serial output */
+	uint32_t output_error;        /* errno of why they were dropped; 0: nobody read them */
+	uint8_t linux_kernel;         /* it was Linux */
 	uint8_t states[VM_VCPUS_MAX]; /* END_STOPPED: enum vcpu_state of each vCPU */
 	struct crash crash;           /* END_TRIPLE_FAULT and END_KVM_ERROR */
 };

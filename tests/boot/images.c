@@ -223,3 +223,28 @@ Test(images, what_finds_no_room, .init = need_kvm)
 	cr_assert_eq(run.status, 125);
 	cr_assert_str_eq(run.err, "mayfly: command line: its words take more than 2047 bytes\n");
 }
+
+/* A kernel that goes in circles, as Linux does where all its code is emulated. */
+Test(images, linux_that_gets_nowhere_without_hardware_is_told_why, .init = need_kvm)
+{
+	static const char hint[] =
+		"mayfly: hint: KVM is PVM here, without hardware virtualisation: "
+		"Linux guests need VT-x or AMD-V (see mayfly doctor)\n";
+	const struct setup_header header = image_setup_header();
+	uint8_t code[4096];
+	struct image image;
+	const char *path;
+	struct run run;
+
+	for (size_t i = 0; i < sizeof(code); i += 2)
+		memcpy(code + i, "\xeb\xfe", 2); /* jmp to itself */
+	image = image_bzimage(&header, code, sizeof(code));
+	path = write_file("bzImage", image.bytes, image.len);
+	run = RUN("run", "--timeout=300ms", path);
+	cr_assert_eq(run.status, 124, "%s", run.err);
+	cr_assert_eq(has(run.err, hint), kvm_is_pvm(), "%s", run.err);
+	run = RUN("run", "--timeout=300ms", "-q", path);
+	cr_assert_str_eq(run.err, "");
+	run = RUN("run", "--timeout=300ms", guest("act"), "--", "spin");
+	cr_assert_not(has(run.err, "hint"), "%s", run.err);
+}

@@ -153,7 +153,18 @@ Test(output, a_full_disk_does_not_stop_the_guest)
 			       mayfly_path(), guest("act"));
 
 	cr_assert_str_eq(run.out, "6\n");
-	cr_assert(has(run.err, "2 bytes of serial output were dropped"), "%s", run.err);
+	cr_assert_str_eq(run.err, "mayfly: 2 bytes of serial output were dropped: No space left on "
+				  "device\n");
+	run = shell("%s run -f elf %s -- say x exit 6 1</dev/null; echo $? >&2", mayfly_path(),
+		    guest("act"));
+	cr_assert_str_eq(run.err, "mayfly: 2 bytes of serial output were dropped: Bad file "
+				  "descriptor\n6\n");
+	/* 1,024 bytes fit, in this shell's units. */
+	run = shell("ulimit -f 2; %s run --serial %s -f elf %s -- flood 5 exit 6; echo $?",
+		    mayfly_path(), scratch("serial.log"), guest("act"));
+	cr_assert_str_eq(run.out, "6\n");
+	cr_assert(has(run.err, "bytes of serial output were dropped: File too large\n"), "%s",
+		  run.err);
 }
 
 static void echoes(const char *act)
