@@ -3,12 +3,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/kvm.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 
+#include "base/err.h"
 #include "monitor/doctor_findings.h"
 
 #define KERNEL_MAJOR_MIN 6
@@ -33,9 +36,58 @@ static void look_at_kernel(struct doctor *doctor)
 	finding->mend = "mayfly is tested on Linux 6.1 and later";
 }
 
+/* From the file itself: the library's way to names needs libraries that a static program lacks. */
+static void name_group(gid_t gid, char *ret_name, size_t size)
+{
+	FILE *file = fopen("/etc/group", "re");
+	const struct group *group = NULL;
+
+	while (file != NULL && (group = fgetgrent(file)) != NULL && group->gr_gid != gid)
+		;
+	if (group != NULL)
+		snprintf(ret_name, size, "%s", group->gr_name);
+	else
+		snprintf(ret_name, size, "%u", gid);
+	if (file != NULL)
+		fclose(file);
+}
+
+/* Who may open it, where we may not. */
+static const char *explain_permission(struct doctor *doctor)
+{
+	struct stat status;
+	char name[64];
+
+	if (stat("/dev/kvm", &status) < 0)
+		return NULL;
+	if ((status.st_mode & 0060) == 0060) {
+		name_group(status.st_gid, name, sizeof(name));
+		err_clean(name);
+		snprintf(doctor->permission, sizeof(doctor->permission),
+			 "add yourself to its group: usermod -aG %s USER, then log in again", name);
+	} else {
+		snprintf(doctor->permission, sizeof(doctor->permission),
+			 "mode %04o: only its owner may; as root: chgrp kvm /dev/kvm; "
+			 "chmod 660 /dev/kvm",
+			 status.st_mode & 07777);
+	}
+	return doctor->permission;
+}
+
+static const char *explain_refusal(struct doctor *doctor, int error)
+{
+	if (error == EACCES)
+		return explain_permission(doctor);
+	if (error == EPERM)
+		return "the cgroup of this container or service does not allow the device";
+	return "load the module: modprobe kvm_intel or kvm_amd; in a virtual machine, nested "
+	       "virtualisation must be switched on outside";
+}
+
 static void open_kvm(struct doctor *doctor)
 {
 	struct finding *finding = doctor_add(doctor, FATAL, "/dev/kvm");
+	int error;
 
 	doctor->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (doctor->kvm >= 0) {
@@ -43,12 +95,9 @@ static void open_kvm(struct doctor *doctor)
 		doctor_say(finding, "can be opened");
 		return;
 	}
-	doctor_say(finding, "%s", strerror(errno));
-	finding->mend =
-		errno == EACCES || errno == EPERM
-			? "add yourself to its group: usermod -aG kvm USER, then log in again"
-			: "load the module: modprobe kvm_intel or kvm_amd; in a virtual "
-			  "machine, nested virtualisation must be switched on outside";
+	error = errno;
+	doctor_say(finding, "%s", strerror(error));
+	finding->mend = explain_refusal(doctor, error);
 }
 
 static bool look_at_api(struct doctor *doctor)

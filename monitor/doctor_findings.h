@@ -33,9 +33,10 @@ struct finding {
 };
 
 struct doctor {
-	const char *root;  /* of the file system that is looked at; "" but in tests */
-	const char *group; /* of the findings that come now */
-	int kvm;           /* -1: cannot be opened */
+	const char *root;     /* of the file system that is looked at; "" but in tests */
+	const char *group;    /* of the findings that come now */
+	int kvm;              /* -1: cannot be opened */
+	char permission[160]; /* how to get that */
 	unsigned n;
 	struct finding findings[FINDINGS_MAX];
 };

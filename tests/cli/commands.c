@@ -265,6 +265,39 @@ Test(commands, a_user_without_permission_is_told_so)
 	cr_assert_str_eq(run.err, "mayfly: /dev/kvm (see mayfly doctor): Permission denied\n");
 }
 
+/* A node of another mode and group in its place, and a user who is in none. */
+Test(commands, the_doctor_says_who_may_open_it)
+{
+	static const struct {
+		const char *mode, *group, *said;
+	} cases[] = {
+		{"0660", "tty", "add yourself to its group: usermod -aG tty USER"},
+		{"0660", "64998", "add yourself to its group: usermod -aG 64998 USER"},
+		{"0600", "tty", "mode 0600: only its owner may; as root: chgrp kvm"},
+		{"0640", "tty", "mode 0640: only its owner may; as root: chgrp kvm"},
+	};
+
+	need_kvm();
+	need_root("a mount namespace");
+	need_program("setpriv");
+	need_program("unshare");
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char command[1024];
+		struct run run;
+
+		snprintf(command, sizeof(command),
+			 "cp %s %s && chmod 755 %s %s && touch %s && chgrp %s %s && chmod %s %s && "
+			 "exec unshare -m sh -c 'mount --bind %s /dev/kvm && exec setpriv "
+			 "--reuid=65534 --regid=65534 --clear-groups %s doctor --json'",
+			 mayfly_path(), scratch("mayfly"), scratch(""), scratch("mayfly"),
+			 scratch("kvm"), cases[i].group, scratch("kvm"), cases[i].mode,
+			 scratch("kvm"), scratch("kvm"), scratch("mayfly"));
+		run = run_program((const char *const[]){"/bin/sh", "-c", command, NULL}, NULL);
+		cr_assert_eq(run.status, 2, "%s", run.err);
+		cr_assert(has(run.out, cases[i].said), "%s", run.out);
+	}
+}
+
 Test(commands, the_doctor_says_what_is_here)
 {
 	struct run run = RUN("doctor");
