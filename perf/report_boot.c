@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define NAME_WIDTH 24
+#define ROUNDS_MIN 50 /* from which on the p50 of two runs agree */
 
 /* Is this one of mayfly's own rows? The ratios compare those with everything else. */
 static bool is_mayfly(const struct figures *figures)
@@ -104,6 +105,9 @@ void report_print(const struct results *results)
 	putchar('\n');
 	for (unsigned i = 0; i < results->n_targets; i++)
 		print_target(results, &results->targets[i]);
+	if (results->n_rounds < ROUNDS_MIN)
+		printf("%u rounds: a verdict needs %u, for less is noise\n", results->n_rounds,
+		       ROUNDS_MIN);
 }
 
 static json_t *percentiles_to_json(struct percentiles ms)
