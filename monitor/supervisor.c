@@ -52,6 +52,25 @@ struct supervisor {
 	struct to_cell to;
 };
 
+/*
+ * Standard error while there is a cell: neither it nor a signal waits for a reader. What that one does
+ * not take at once is kept for the end.
+ */
+static struct outlet user; /* all of it zero at first: 64 KiB that are in no file */
+
+static void say(const char *text)
+{
+	user.fd = STDERR_FILENO;
+	user.kind = OUTLET_NOWAIT;
+	outlet_put(&user, (const uint8_t *)text, strlen(text));
+}
+
+static void say_the_rest(void)
+{
+	while (!outlet_drain(&user))
+		outlet_wait(&user, -1, 1000);
+}
+
 static int64_t now_ns(void)
 {
 	struct timespec now;
@@ -102,10 +121,10 @@ static int take_signals(struct supervisor *s, struct err *err)
 }
 
 /*
- * The run is over: whoever still wants an end gets it at once, because what is said now may have to
- * wait for a reader.
+ * The run is over: whoever still wants an end gets it at once, because what is said from here on may
+ * have to wait for a reader.
  */
-static void give_signals_back(void)
+static void begin_to_wait(void)
 {
 	sigset_t set;
 
@@ -113,6 +132,7 @@ static void give_signals_back(void)
 	for (size_t i = 0; i < ARRAY_LEN(ending_signals); i++)
 		sigaddset(&set, ending_signals[i]);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	say_the_rest();
 }
 
 static struct cell_spec make_spec(struct supervisor *s, int cell_socket)
@@ -309,19 +329,6 @@ static void handle_timers(struct supervisor *s)
 	}
 }
 
-/* As far as it goes without waiting: the guest's output and the signals must not wait for a reader. */
-static void print_escape_help(void)
-{
-	static const char text[] =
-		"\r\nmayfly: Ctrl-] then q: end the run, r: Ctrl-Alt-Del, Ctrl-]: type it\r\n";
-	static struct outlet user; /* all of it zero: 64 KiB that are in no file */
-
-	user.fd = STDERR_FILENO;
-	user.kind = OUTLET_NOWAIT;
-	outlet_put(&user, (const uint8_t *)text, sizeof(text) - 1);
-	outlet_give_up(&user);
-}
-
 static void obey_escape(struct supervisor *s, enum terminal_command command)
 {
 	switch (command) {
@@ -332,7 +339,7 @@ static void obey_escape(struct supervisor *s, enum terminal_command command)
 		send_ctrl_alt_del(s);
 		break;
 	case TERMINAL_HELP:
-		print_escape_help();
+		say("\r\nmayfly: Ctrl-] then q: end the run, r: Ctrl-Alt-Del, Ctrl-]: type it\r\n");
 		break;
 	case TERMINAL_NONE:
 	default:
@@ -389,12 +396,16 @@ static void handle_input(struct supervisor *s)
 static void take_jail(struct supervisor *s)
 {
 	const char *missing;
+	char text[512];
 
 	s->expected.jailed = false;
 	s->after.jail.holds = s->after.last.number & JAIL_HAS_ALL;
 	missing = jail_missing(&s->after.jail);
-	if (missing != NULL && !s->after.config->quiet)
-		fprintf(stderr, "mayfly: --jail=%s: %s\n", jail_names[s->after.jail.mode], missing);
+	if (missing == NULL || s->after.config->quiet)
+		return;
+	snprintf(text, sizeof(text), "mayfly: --jail=%s: %s\n", jail_names[s->after.jail.mode],
+		 missing);
+	say(text);
 }
 
 static void take_message(struct supervisor *s)
@@ -552,7 +563,7 @@ int supervisor_run(const struct config *config, struct timespec started)
 		if (s->cell > 0)
 			reap(s);
 		terminal_restore(&s->terminal);
-		give_signals_back();
+		begin_to_wait();
 		epilogue_print_error(&err);
 		return err.status;
 	}
@@ -560,6 +571,6 @@ int supervisor_run(const struct config *config, struct timespec started)
 	watch(s);
 	reap(s);
 	terminal_restore(&s->terminal);
-	give_signals_back();
+	begin_to_wait();
 	return epilogue_tell(&s->after);
 }

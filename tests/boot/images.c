@@ -240,11 +240,11 @@ Test(images, linux_that_gets_nowhere_without_hardware_is_told_why, .init = need_
 		memcpy(code + i, "\xeb\xfe", 2); /* jmp to itself */
 	image = image_bzimage(&header, code, sizeof(code));
 	path = write_file("bzImage", image.bytes, image.len);
-	run = RUN("run", "--timeout=300ms", path);
+	run = RUN("run", "--timeout=2s", path);
 	cr_assert_eq(run.status, 124, "%s", run.err);
 	cr_assert_eq(has(run.err, hint), kvm_is_pvm(), "%s", run.err);
-	run = RUN("run", "--timeout=300ms", "-q", path);
+	run = RUN("run", "--timeout=2s", "-q", path);
 	cr_assert_str_eq(run.err, "");
-	run = RUN("run", "--timeout=300ms", guest("act"), "--", "spin");
+	run = RUN("run", "--timeout=2s", guest("act"), "--", "spin");
 	cr_assert_not(has(run.err, "hint"), "%s", run.err);
 }

@@ -4,8 +4,6 @@
  * no file behind, and the report where there was somebody to write it.
  */
 #include <criterion/criterion.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
@@ -242,35 +240,20 @@ Test(signals, the_cell_dies_with_its_supervisor)
 	cr_assert(goes_away(cell));
 }
 
-/* Its standard error takes no byte: a pipe that is full, and that nobody reads. */
-static void fill(const struct process *process)
-{
-	char path[64];
-	int fd;
-
-	cr_assert_eq(fcntl(process->err, F_SETPIPE_SZ, 4096), 4096);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", process->err);
-	fd = open(path, O_WRONLY | O_NONBLOCK);
-	while (write(fd, "full", 4) > 0)
-		;
-	cr_assert(fd >= 0 && errno == EAGAIN);
-	close(fd);
-}
-
 Test(signals, end_it_at_once_where_nobody_reads_what_it_says)
 {
 	static const int all[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		struct process process = process_start(
-			(const char *const[]){mayfly_path(), "run", "--timeout=300ms", "-f", "elf",
+			(const char *const[]){mayfly_path(), "run", "--timeout=2s", "-f", "elf",
 					      guest("act"), "--", "say up spin", NULL},
 			false);
 		bool gone;
 
-		fill(&process);
+		process_fill_err(&process);
 		cr_assert(process_wait_for(&process, "up\n"));
-		for (unsigned n = 0; n < 3000 && child_of(process.pid) > 0; n++)
+		for (unsigned n = 0; n < 9000 && child_of(process.pid) > 0; n++)
 			sleep_us(1000);
 		cr_assert_eq(child_of(process.pid), 0, "the time limit did not end the cell");
 		sleep_us(20000);

@@ -279,17 +279,18 @@ Test(stages, without_namespaces_are_said_or_refused)
 			     "run",
 			     NULL,
 			     NULL};
-	const char *bare[] = {"/usr/bin/unshare",
-			      "--user",
-			      "--map-root-user",
-			      "/bin/sh",
-			      "-c",
-			      script,
-			      "/usr/bin/setpriv",
-			      "--bounding-set=-all",
-			      mayfly_path(),
-			      "run",
-			      NULL};
+	const char *bare[17] = {"/usr/bin/unshare",
+				"--user",
+				"--map-root-user",
+				"/bin/sh",
+				"-c",
+				script,
+				"/usr/bin/setpriv",
+				"--bounding-set=-all",
+				mayfly_path(),
+				"run"};
+	const char *const spin[] = {"--timeout=2s", "-f",          "elf", guest("act"),
+				    "--",           "say up spin", NULL};
 	struct run run;
 
 	need_program("unshare");
@@ -302,6 +303,17 @@ Test(stages, without_namespaces_are_said_or_refused)
 	cr_assert_eq(run.status, 0, "%s", run.err);
 	cr_assert_str_eq(run.out, "Hello from a mayfly.\n");
 	cr_assert_str_eq(run.err, "mayfly: --jail=default: this host gives no namespaces\n");
+	/* And where nobody reads that, nothing waits: the time limit ends the cell. */
+	memcpy(bare + 10, spin, sizeof(spin));
+	process = process_start(bare, false);
+	process_fill_err(&process);
+	cr_assert(process_wait_for(&process, "up\n"));
+	for (unsigned i = 0; i < 5000 && child_of(process.pid) > 0; i++)
+		usleep(1000);
+	cr_assert_eq(child_of(process.pid), 0);
+	run = process_finish(&process);
+	cr_assert_eq(run.status, 124);
+	cr_assert(has(run.err, "this host gives no namespaces\n"), "%s", run.err);
 	all[8] = "--jail=strict";
 	run = run_program(all, NULL);
 	cr_assert_eq(run.status, 126, "%s", run.err);

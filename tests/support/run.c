@@ -218,6 +218,20 @@ struct run run_program(const char *const argv[], const char *input)
 	return process_finish(&process);
 }
 
+void process_fill_err(const struct process *process)
+{
+	char path[64];
+	int fd;
+
+	cr_assert_eq(fcntl(process->err, F_SETPIPE_SZ, 4096), 4096);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", process->err);
+	fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	while (write(fd, "\n", 1) > 0)
+		;
+	cr_assert(fd >= 0 && errno == EAGAIN);
+	close(fd);
+}
+
 pid_t child_of(pid_t parent)
 {
 	char path[64], text[64] = "";

@@ -61,6 +61,9 @@ struct run run_program(const char *const argv[], const char *input);
 /* Starts it and goes on. With `with_input`, `in` is a pipe to its standard input. */
 struct process process_start(const char *const argv[], bool with_input);
 
+/* From here on its standard error takes no byte: a pipe that is full, and that nobody reads. */
+void process_fill_err(const struct process *process);
+
 /* Waits for its end and collects what it still wrote. */
 struct run process_finish(struct process *process);
 
