@@ -82,7 +82,7 @@ Test(commands, version_takes_no_more_words)
 Test(commands, what_cannot_be_printed_is_no_success)
 {
 	static const char *const commands[] = {"--version", "--help",        "run --help",
-					       "doctor",    "doctor --json", "run --dry-run"};
+					       "doctor",    "doctor --json", "run --dry-run -q"};
 
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
 		char command[512];
