@@ -233,6 +233,9 @@ int cgroup_make(struct cgroup *ret_cgroup, const struct cgroup_limits *limits,
 		if (value != 0)
 			ret = set_one(&cgroup, &mounts, limits, i, value, err);
 	}
+	if (ret == 0 && cgroup.n_dirs == 0)
+		ret = err_host(err, ENOENT, "--cgroup: no controller can be had at %.150s",
+			       limits->path);
 	for (unsigned i = 0; i < cgroup.n_dirs && ret == 0; i++) {
 		if (!cgroup.dirs[i].is_v2)
 			continue;

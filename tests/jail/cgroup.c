@@ -167,6 +167,6 @@ Test(cgroup, that_cannot_be_is_named)
 	struct run run = RUN("run", "--cgroup", "/none/of/these");
 
 	cr_assert_eq(run.status, 126, "%s", run.err);
-	cr_assert(has(run.err, "mayfly: --cgroup: /sys/fs/cgroup"), "%s", run.err);
-	cr_assert(has(run.err, "none/of/these: No such file or directory\n"), "%s", run.err);
+	cr_assert(has(run.err, "mayfly: --cgroup: "), "%s", run.err);
+	cr_assert(has(run.err, "/none/of/these: No such file or directory\n"), "%s", run.err);
 }
