@@ -54,7 +54,7 @@ $(OUT)/monitor/builtin.o: monitor/builtin.S $(BUILD)/guests/hello
 	$(call say,AS,$<) $(CC) $(ASFLAGS) -DBUILTIN_GUEST='"$(BUILD)/guests/hello"' -c $< -o $@
 
 # The system-call filters, from their table: libseccomp works here, and is in no binary.
-$(BUILD)/tools/filters: tools/filters.c seccomp/rules.h seccomp/calls.def seccomp/jail.h seccomp/jail_priv.h seccomp/cgroup.h | $(BUILD)/deps-build
+$(BUILD)/tools/filters: tools/filters.c seccomp/rules.h seccomp/calls.def seccomp/jail.h seccomp/jail_stages.h seccomp/cgroup.h | $(BUILD)/deps-build
 	@mkdir -p $(@D)
 	$(call say,CC,$<) gcc $(BASE_FLAGS) -Wall -Wextra -Werror $< -lseccomp -o $@
 

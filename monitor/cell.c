@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/msg.h"
+#include "base/sanitizer.h"
 #include "boot-proto/cmdline.h"
 
 #define STOP_TIMEOUT_MS   200  /* for vCPUs to say what they were doing */
@@ -69,12 +70,23 @@ static int await_admission(struct err *err)
 	return 0;
 }
 
+/* What is said is the supervisor's to say; but a sanitizer says it itself, and a debugger's cell may. */
+static bool needs_stderr(void)
+{
+	return WITH_SANITIZER || cell.spec->jail->mode == JAIL_OFF ||
+	       cell.spec->jail->mode == JAIL_TRACE;
+}
+
 /* Closes the jail as far as it can be before the VM is made. */
 static int confine(struct err *err)
 {
 	const struct cell_spec *spec = cell.spec;
-	const int keep[] = {STDERR_FILENO,   spec->socket,    spec->kvm_fd,
-			    spec->output_fd, spec->kernel.fd, spec->initrd.fd};
+	const int keep[] = {needs_stderr() ? STDERR_FILENO : -1,
+			    spec->socket,
+			    spec->kvm_fd,
+			    spec->output_fd,
+			    spec->kernel.fd,
+			    spec->initrd.fd};
 	const struct jail_limits limits = {spec->vm.memory, spec->vm.n_vcpus};
 	int ret;
 

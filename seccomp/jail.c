@@ -6,7 +6,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "seccomp/jail_priv.h"
+#include "seccomp/jail_stages.h"
 
 int jail_without(const struct jail *jail, struct err *err, int error, const char *what)
 {

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/sanitizer.h"
-#include "seccomp/jail_priv.h"
+#include "seccomp/jail_stages.h"
 
 #define PROGRAM_MAX 512 /* instructions */
 

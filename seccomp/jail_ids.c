@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "seccomp/jail_priv.h"
+#include "seccomp/jail_stages.h"
 
 /* libc's own functions would first tell the other threads, of which there are none yet. */
 static int become(uid_t uid, gid_t gid)
@@ -41,6 +41,7 @@ static int drop_capabilities(void)
 int jail_drop_ids(struct jail *jail, struct err *err)
 {
 	bool own_user_ns = (jail->holds & JAIL_HAS_USER_NS) != 0;
+	bool is_root;
 	int ret = 0;
 
 	if ((ret = drop_bounding_set()) < 0)
@@ -52,13 +53,15 @@ int jail_drop_ids(struct jail *jail, struct err *err)
 		ret = become(JAIL_NOBODY, JAIL_NOBODY);
 	else if (jail->own_uid == 0)
 		ret = become(jail->uid, jail->gid);
-	/* Root of a container may have no nobody; what is left of it without capabilities is a user. */
-	if (ret == -EINVAL && !jail->ids_asked)
+	/* Root of a container may have no nobody, or no right to become it: it stays what it is. */
+	is_root = ret < 0;
+	if ((ret == -EINVAL || ret == -EPERM) && !jail->ids_asked)
 		ret = 0;
 	if (ret < 0)
 		return err_host(err, -ret, "jail: ids %u and %u", jail->uid, jail->gid);
 	if ((ret = drop_capabilities()) < 0)
 		return err_host(err, -ret, "jail: capabilities");
-	jail->holds |= JAIL_HAS_IDS;
+	if (!is_root)
+		jail->holds |= JAIL_HAS_IDS;
 	return 0;
 }

@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "seccomp/jail_priv.h"
+#include "seccomp/jail_stages.h"
 
 struct ruleset {
 	uint64_t access_fs;

@@ -5,7 +5,7 @@
 #include <sys/resource.h>
 
 #include "base/sanitizer.h"
-#include "seccomp/jail_priv.h"
+#include "seccomp/jail_stages.h"
 
 /* The cell's: its socket, KVM, files, two for each vCPU. */
 #define DESCRIPTORS_MAX 128

@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "seccomp/jail_priv.h"
+#include "seccomp/jail_stages.h"
 
 #define PLACE "/proc"
 

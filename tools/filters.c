@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "seccomp/jail_priv.h"
+#include "seccomp/jail_stages.h"
 #include "seccomp/rules.h"
 
 #define CODE_MAX     512
@@ -85,7 +85,7 @@ static void print_names(void)
 static void print_code(void)
 {
 	printf("/* Made by tools/filters.c from seccomp/calls.def. */\n"
-	       "#include \"seccomp/jail_priv.h\"\n\n");
+	       "#include \"seccomp/jail_stages.h\"\n\n");
 	for (int role = 0; role < JAIL_ROLE_COUNT; role++)
 		print_program((enum jail_role)role);
 	printf("const struct jail_program jail_programs[JAIL_ROLE_COUNT] = {\n");

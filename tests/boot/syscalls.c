@@ -77,6 +77,7 @@ static const struct call supervisor_calls[] = {
 
 static const struct call cell_calls[] = {
 	{"close_range", "jail: standard input"},
+	{"close_range", "jail: standard error"},
 	{"close_range", "jail: the supervisor's descriptors"},
 	{"close_range", "jail: all that was inherited"},
 	{"mount", "jail: an empty root"},

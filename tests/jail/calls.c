@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/sanitizer.h"
-#include "seccomp/jail_priv.h"
+#include "seccomp/jail_stages.h"
 #include "seccomp/rules.h"
 #include "tests/support/bpf.h"
 #include "tests/support/host.h"

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "base/sanitizer.h"
-#include "seccomp/jail_priv.h"
+#include "seccomp/jail_stages.h"
 #include "tests/support/host.h"
 #include "tests/support/run.h"
 
@@ -197,6 +197,8 @@ Test(stages, of_the_default_hold_a_live_cell)
 	check_threads();
 	check_memory();
 	check_strings();
+	/* Its socket, the serial port's output, the VM, two vCPUs. */
+	cr_assert_eq(count_entries(proc(cell, "fd/")), 5u);
 	cr_assert_eq(count_entries(proc(cell, "root/")), 0u, "the root is not empty");
 	cr_assert_str_eq(strrchr(status_of(cell, "NSpid"), '\t'), "\t1");
 	if (geteuid() == 0) {

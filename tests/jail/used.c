@@ -101,12 +101,13 @@ static void watch_slow_reader(void)
 {
 	struct process process = process_start(
 		(const char *const[]){"/usr/bin/strace", "-f", "-e", "raw=all", "-o",
-				      scratch("trace"), mayfly_path(), "run", "--timeout=1s", "-f",
-				      "elf", guest("act"), "--", "flood", "8", "sleep", NULL},
+				      scratch("trace"), mayfly_path(), "run", "--timeout=2s", "-f",
+				      "elf", guest("act"), "--", "timer", "300", "flood", "8",
+				      "sleep", NULL},
 		false);
 
 	cr_assert_eq(fcntl(process.out, F_SETPIPE_SZ, 4096), 4096);
-	sleep(2);
+	sleep(3);
 	process_finish(&process);
 	take_trace(scratch("trace"));
 }

@@ -62,8 +62,8 @@ static uint32_t attack(struct vcpu *vcpu, char *words[WORDS])
 		return 99;
 	error = attack->make(&scene);
 	len = snprintf(line, sizeof(line), "%s: %s\n", words[0], strerrorname_np(error));
-	if (write(STDERR_FILENO, line, (size_t)len) != len)
-		return 98;
+	/* Only an open cell has it. */
+	(void)!write(STDERR_FILENO, line, (size_t)len);
 	return error == 0 ? 1 : is_lacking(error) ? 2 : 0;
 }
 

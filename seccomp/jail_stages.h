@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* jail_priv.h - the stages, for jail.c alone. Each notes in `holds` what it has achieved. */
-#ifndef MAYFLY_SECCOMP_JAIL_PRIV_H
-#define MAYFLY_SECCOMP_JAIL_PRIV_H
+/*
+ * jail_stages.h - the stages one by one, for jail.c and for tests of each. Each notes in `holds` what
+ * it has achieved.
+ */
+#ifndef MAYFLY_SECCOMP_JAIL_STAGES_H
+#define MAYFLY_SECCOMP_JAIL_STAGES_H
 
 #include <linux/filter.h>
 
