@@ -159,7 +159,7 @@ static int read_config_file(struct cli *cli, struct err *err)
 	size_t len = 0;
 	int ret = read_config_text(path, &text, &len, err);
 
-	if (ret < 0)
+	if (text == NULL)
 		return ret;
 	if (config_json_read(text, len, &cli->config, &cli->config_tree, &inner) < 0)
 		ret = err_input(err, "config \"%.100s\": %.140s", path, inner.text);
