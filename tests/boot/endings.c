@@ -172,12 +172,12 @@ Test(endings, the_report_tells_of_a_dead_vcpu)
 /* Its reader is to know: nobody else sees the message. */
 Test(endings, a_report_that_cannot_be_written_is_no_success)
 {
-	struct run run = RUN("run", "--report=/dev/full", "-f", "elf", guest("act"), "--",
+	struct run run = RUN("run", "-q", "--report=/dev/full", "-f", "elf", guest("act"), "--",
 			     "exit 0");
 
 	cr_assert_eq(run.status, 125);
 	cr_assert_str_eq(run.err, "mayfly: --report \"/dev/full\": No space left on device\n");
-	run = RUN("run", "--report=/dev/full", "-f", "elf", guest("act"), "--", "exit 3");
+	run = RUN("run", "-q", "--report=/dev/full", "-f", "elf", guest("act"), "--", "exit 3");
 	cr_assert_eq(run.status, 3);
 	cr_assert_str_eq(run.err, "mayfly: --report \"/dev/full\": No space left on device\n");
 }
