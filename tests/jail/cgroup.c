@@ -117,15 +117,16 @@ Test(cgroup, has_fitting_limits_of_its_own)
 /* Its time on the CPU, in seconds. */
 static double time_of(pid_t pid)
 {
-	unsigned long user, system;
-	char path[64], *stat;
+	char path[64], *rest;
+	unsigned long ticks;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	stat = strrchr(read_file(path, NULL), ')');
-	cr_assert_eq(sscanf(stat + 2, "%*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lu %lu", &user,
-			    &system),
-		     2);
-	return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+	rest = strrchr(read_file(path, NULL), ')') + 2;
+	for (unsigned i = 0; i < 11; i++)
+		strsep(&rest, " ");
+	ticks = strtoul(rest, &rest, 10);
+	ticks += strtoul(rest, NULL, 10);
+	return (double)ticks / (double)sysconf(_SC_CLK_TCK);
 }
 
 Test(cgroup, limits_the_cpu_of_a_guest_that_spins)
@@ -142,7 +143,8 @@ Test(cgroup, limits_the_cpu_of_a_guest_that_spins)
 
 Test(cgroup, ends_a_cell_that_wants_too_much_memory)
 {
-	struct run run = RUN("run", "--cgroup", PATH ",memory=20M", "-m", "64M", "--prefault");
+	const char *cgroup = PATH ",memory=20M";
+	struct run run = RUN("run", "--cgroup", cgroup, "-m", "64M", "--prefault");
 
 	cr_assert_eq(run.status, 127, "%s", run.err);
 	cr_assert(has(run.err, "killed by signal 9 (Killed) (out of memory?)"), "%s", run.err);

@@ -32,13 +32,13 @@ struct taken {
 static unsigned long sum_pss(const char *path)
 {
 	char *smaps = read_file(path, NULL), *line;
-	unsigned long sum = 0, size = 0, kib;
+	unsigned long sum = 0, size = 0;
 
 	while ((line = strsep(&smaps, "\n")) != NULL) {
-		if (sscanf(line, "Size: %lu", &kib) == 1)
-			size = kib;
-		else if (sscanf(line, "Pss: %lu", &kib) == 1 && size < GUEST_KIB)
-			sum += kib;
+		if (strncmp(line, "Size:", 5) == 0)
+			size = strtoul(line + 5, NULL, 10);
+		else if (strncmp(line, "Pss:", 4) == 0 && size < GUEST_KIB)
+			sum += strtoul(line + 4, NULL, 10);
 	}
 	return sum;
 }

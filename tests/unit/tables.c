@@ -77,10 +77,10 @@ Test(tables, what_found_no_row_is_told)
 {
 	char *text;
 
-	for (uint64_t rip = 0; rip < 3 * COUNTERS_ROWS; rip++)
+	for (uint64_t rip = 0; rip < UINT64_C(3) * COUNTERS_ROWS; rip++)
 		count(0, (struct exit_key){.reason = EXIT_PIO_READ, .rip = rip}, 1);
 	cr_assert_gt(counters->vcpus[0].n_lost, 0u);
-	cr_assert_eq(counters->vcpus[0].n_exits, 3u * COUNTERS_ROWS);
+	cr_assert_eq(counters->vcpus[0].n_exits, UINT64_C(3) * COUNTERS_ROWS);
 	text = print_exits();
 	cr_assert(strstr(text, "in rows for which there was no room") != NULL);
 }

@@ -50,10 +50,15 @@ static unsigned read_words(const struct vcpu *vcpu, char *words[WORDS])
 	return n;
 }
 
+static pid_t to_pid(const char *word)
+{
+	return (pid_t)strtol(word, NULL, 10);
+}
+
 static uint32_t attack(struct vcpu *vcpu, char *words[WORDS])
 {
 	const struct scene scene = {
-		.vcpu = vcpu, .victim = atoi(words[2]), .supervisor = atoi(words[3])};
+		.vcpu = vcpu, .victim = to_pid(words[2]), .supervisor = to_pid(words[3])};
 	const struct attack *attack = find(words[0]);
 	char line[128];
 	int error, len;
@@ -79,7 +84,8 @@ enum vcpu_stop __wrap_vcpu_run(struct vcpu *vcpu)
 	}
 	while (!atomic_load(&ready))
 		;
-	if (ending_get(vcpu->env->ending, NULL) == END_NONE && atoi(words[1]) == (int)vcpu->index)
+	if (ending_get(vcpu->env->ending, NULL) == END_NONE &&
+	    strtoul(words[1], NULL, 10) == vcpu->index)
 		ending_set(vcpu->env->ending, END_EXIT, attack(vcpu, words));
 	while (ending_get(vcpu->env->ending, NULL) == END_NONE)
 		;
