@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/watch.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/msg.h"
+#include "monitor/options.h"
+#include "monitor/outlet.h"
+
+#define SECOND        INT64_C(1000000000)
+#define MILLISECOND   INT64_C(1000000)
+#define ASK_PATIENCE  (5 * SECOND)
+#define STOP_PATIENCE (500 * MILLISECOND)
+#define NEVER         INT64_MAX
+
+/*
+ * Standard error while there is a cell: neither it nor a signal waits for a reader. What that one does
+ * not take at once is kept for the end.
+ */
+static struct outlet user; /* all of it zero at first: 64 KiB that are in no file */
+
+static void say(const char *text)
+{
+	user.fd = STDERR_FILENO;
+	user.kind = OUTLET_NOWAIT;
+	outlet_put(&user, (const uint8_t *)text, strlen(text));
+}
+
+void watch_say_the_rest(void)
+{
+	while (!outlet_drain(&user))
+		outlet_wait(&user, -1, 1000);
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
+}
+
+void watch_init(struct watch *w, struct epilogue *after, uint64_t limit_ns)
+{
+	w->after = after;
+	w->limit_at = limit_ns > 0 ? now_ns() + (int64_t)limit_ns : NEVER;
+	w->step_at = NEVER;
+}
+
+void watch_signal(const struct watch *w, int signal)
+{
+	syscall(SYS_pidfd_send_signal, w->cell_fd, signal, NULL, 0);
+}
+
+static void kill_cell(struct watch *w)
+{
+	watch_signal(w, SIGKILL);
+	w->state = WATCH_GONE;
+}
+
+/* It neither reads nor says what a cell of ours would. */
+static void kill_liar(struct watch *w)
+{
+	if (w->state < WATCH_STOPPING)
+		w->after->outcome.kind = OUTCOME_CELL_LIED;
+	kill_cell(w);
+}
+
+/* Never waits. A cell that is gone has failed and has told why: its socket will say so. */
+int watch_tell(struct watch *w, struct err *err)
+{
+	int ret = msg_send(w->socket, &w->to, to_cell_len(&w->to), MSG_DONTWAIT);
+
+	return ret == 0 || ret == -EPIPE || ret == -ECONNRESET
+		       ? 0
+		       : err_host(err, -ret, "the cell's socket");
+}
+
+/* To a running cell, which is called away from its guest. One that reads nothing is ended. */
+static void send_to_cell(struct watch *w, uint32_t type)
+{
+	struct err err;
+
+	w->to.type = type;
+	if (watch_tell(w, &err) < 0)
+		kill_liar(w);
+	else
+		watch_signal(w, CONTROL_SIGNAL);
+}
+
+static void stop_cell(struct watch *w)
+{
+	if (w->state >= WATCH_STOPPING)
+		return;
+	w->state = WATCH_STOPPING;
+	w->step_at = now_ns() + STOP_PATIENCE;
+	send_to_cell(w, TO_CELL_STOP);
+}
+
+static void send_ctrl_alt_del(struct watch *w)
+{
+	w->expected.no_keyboard = true;
+	send_to_cell(w, TO_CELL_CTRL_ALT_DEL);
+}
+
+static void ask_guest(struct watch *w)
+{
+	w->state = WATCH_ASKED;
+	w->step_at = now_ns() + ASK_PATIENCE;
+	send_ctrl_alt_del(w);
+}
+
+/* The user wants it to end; gently: the guest is asked first. */
+static void end_by_signal(struct watch *w, int signal, bool gently)
+{
+	if (w->state < WATCH_STOPPING) {
+		w->after->outcome.kind = OUTCOME_SIGNAL;
+		w->after->outcome.signal = signal;
+	}
+	if (gently && w->state == WATCH_RUNNING)
+		ask_guest(w);
+	else
+		stop_cell(w);
+}
+
+static void take_terminal(struct watch *w)
+{
+	terminal_take(&w->terminal);
+	terminal_guard(&w->terminal);
+}
+
+static void handle_signals(struct watch *w)
+{
+	struct signalfd_siginfo info;
+
+	while (read(w->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		int signal = (int)info.ssi_signo;
+
+		if (signal == SIGCONT)
+			take_terminal(w);
+		else
+			end_by_signal(w, signal, signal == SIGTERM || signal == SIGINT);
+	}
+}
+
+static void handle_timers(struct watch *w)
+{
+	int64_t now = now_ns();
+
+	if (now >= w->limit_at && w->state < WATCH_STOPPING) {
+		w->after->outcome.kind = OUTCOME_TIME_LIMIT;
+		w->limit_at = NEVER;
+		stop_cell(w);
+	} else if (now >= w->step_at) {
+		if (w->state == WATCH_ASKED)
+			stop_cell(w);
+		else
+			kill_cell(w);
+	}
+}
+
+static void obey_escape(struct watch *w, enum terminal_command command)
+{
+	switch (command) {
+	case TERMINAL_STOP:
+		end_by_signal(w, SIGINT, false);
+		break;
+	case TERMINAL_CTRL_ALT_DEL:
+		send_ctrl_alt_del(w);
+		break;
+	case TERMINAL_HELP:
+		say("\r\nmayfly: Ctrl-] then q: end the run, r: Ctrl-Alt-Del, Ctrl-]: type it\r\n");
+		break;
+	case TERMINAL_NONE:
+	default:
+		break;
+	}
+}
+
+/* Gives the guest what it waits for, if it is there. */
+static void feed_guest(struct watch *w)
+{
+	size_t len = w->expected.wish < w->n_typed ? w->expected.wish : w->n_typed;
+
+	if (len == 0)
+		return;
+	memcpy(w->to.input, w->typed, len);
+	memmove(w->typed, w->typed + len, w->n_typed - len);
+	w->n_typed -= len;
+	w->to.len = (uint32_t)len;
+	w->expected.wish = 0;
+	send_to_cell(w, TO_CELL_INPUT);
+}
+
+/*
+ * What the user typed or piped in. A terminal is read also while the guest does not listen, for the
+ * escape key; what there is no room for is lost.
+ */
+static void handle_input(struct watch *w)
+{
+	enum terminal_command command = TERMINAL_NONE;
+	uint8_t bytes[UART_INPUT_MAX];
+	size_t room = sizeof(w->typed) - w->n_typed, len;
+	ssize_t n;
+
+	/* A shell that brings a job to the front does not always say so. */
+	if (!w->terminal.raw)
+		take_terminal(w);
+	n = read(w->input, bytes, sizeof(bytes));
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return;
+	if (n <= 0) {
+		w->input = -1;
+		return;
+	}
+	len = (size_t)n;
+	if (w->terminal.raw)
+		len = terminal_filter(&w->terminal, bytes, len, &command);
+	memcpy(w->typed + w->n_typed, bytes, len < room ? len : room);
+	w->n_typed += len < room ? len : room;
+	feed_guest(w);
+	obey_escape(w, command);
+}
+
+/* Said before it read anything hostile, and so to be believed. */
+static void take_jail(struct watch *w)
+{
+	const char *missing;
+	char text[512];
+
+	w->expected.jailed = false;
+	w->after->jail.holds = w->after->last.number & JAIL_HAS_ALL;
+	missing = jail_missing(&w->after->jail);
+	if (missing == NULL || w->after->config->quiet)
+		return;
+	snprintf(text, sizeof(text), "mayfly: --jail=%s: %s\n", jail_names[w->after->jail.mode],
+		 missing);
+	say(text);
+}
+
+static void take_message(struct watch *w)
+{
+	if (w->after->last.type == FROM_CELL_JAILED) {
+		take_jail(w);
+	} else if (w->after->last.type == FROM_CELL_WISH) {
+		w->expected.wish = w->after->last.number;
+		w->expected.has_run = true;
+		feed_guest(w);
+	} else if (w->after->last.type == FROM_CELL_NO_KEYBOARD) {
+		w->expected.no_keyboard = false;
+		if (w->state == WATCH_ASKED)
+			stop_cell(w);
+	} else {
+		/* Its last word: whether it goes by itself or is killed is all the same. */
+		w->after->told = true;
+		w->state = WATCH_GONE;
+	}
+}
+
+/* One message. False where there was none, or after the last word: then nothing is read any more. */
+static bool read_cell(struct watch *w)
+{
+	int n = msg_recv(w->socket, &w->after->last, sizeof(w->after->last), MSG_DONTWAIT);
+
+	if (n == -EAGAIN)
+		return false;
+	/* A peer that died with mail unread is an error first; what it said comes after that. */
+	if (n == -ECONNRESET)
+		return true;
+	if (n == 0)
+		kill_cell(w); /* it is about to die, or had better be */
+	else if (n > 0 && from_cell_judge(&w->after->last, (size_t)n, &w->expected))
+		take_message(w);
+	else
+		kill_liar(w);
+	return w->state != WATCH_GONE;
+}
+
+/* The dead have said all that will ever be read. */
+static void bury_cell(struct watch *w)
+{
+	while (read_cell(w))
+		;
+	w->state = WATCH_GONE;
+}
+
+static bool listens_to_input(const struct watch *w)
+{
+	return w->input >= 0 && (w->expected.wish > 0 || w->terminal.raw);
+}
+
+static int poll_timeout_ms(const struct watch *w)
+{
+	int64_t at = w->limit_at < w->step_at ? w->limit_at : w->step_at, left;
+
+	if (at == NEVER)
+		return -1;
+	left = (at - now_ns() + MILLISECOND - 1) / MILLISECOND;
+	return left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
+}
+
+/* Until there is nothing more to be heard of the cell. */
+void watch_run(struct watch *w)
+{
+	while (w->state != WATCH_GONE) {
+		struct pollfd fds[] = {
+			{.fd = w->socket, .events = POLLIN},
+			{.fd = w->cell_fd, .events = POLLIN},
+			{.fd = w->signal_fd, .events = POLLIN},
+			{.fd = listens_to_input(w) ? w->input : -1, .events = POLLIN},
+		};
+
+		if (poll(fds, ARRAY_LEN(fds), poll_timeout_ms(w)) < 0 && errno != EINTR)
+			break;
+		if (fds[2].revents != 0)
+			handle_signals(w);
+		if (fds[1].revents != 0)
+			bury_cell(w);
+		else if (fds[0].revents != 0)
+			read_cell(w);
+		else if (fds[3].revents != 0)
+			handle_input(w);
+		handle_timers(w);
+	}
+}
