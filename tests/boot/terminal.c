@@ -34,6 +34,7 @@ static void begin_with_limit(const char *limit, const char *act)
 	shell = forkpty(&master, NULL, NULL, NULL);
 	cr_assert_geq(shell, 0);
 	if (shell == 0) {
+		heed_signals();
 		execl("/bin/sh", "sh", "-c", command, NULL);
 		_exit(99);
 	}
@@ -262,6 +263,7 @@ Test(terminal, brought_to_the_front_it_is_raw_after_the_first_line)
 	shell = forkpty(&master, NULL, NULL, NULL);
 	cr_assert_geq(shell, 0);
 	if (shell == 0) {
+		heed_signals();
 		execl("/bin/bash", "bash", "-c", command, NULL);
 		_exit(99);
 	}

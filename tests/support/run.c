@@ -75,6 +75,12 @@ const char *scratch(const char *name)
 	return path;
 }
 
+void heed_signals(void)
+{
+	for (int number = 1; number < SIGRTMIN; number++)
+		signal(number, SIG_DFL);
+}
+
 static unsigned run_uid;
 
 void run_as(unsigned uid)
@@ -122,9 +128,7 @@ static void become(const char *const argv[], const int in[2], const int out[2], 
 	dup2(out[1], STDOUT_FILENO);
 	dup2(err[1], STDERR_FILENO);
 	close_range(3, ~0U, 0);
-	/* mayfly honours what is ignored, and whoever runs the suite in the background ignores some. */
-	for (int number = 1; number < SIGRTMIN; number++)
-		signal(number, SIG_DFL);
+	heed_signals();
 	if (run_uid != 0)
 		become_user(run_uid);
 	setenv("ASAN_OPTIONS", "detect_leaks=1", 1); /* the tests themselves leak, and may */

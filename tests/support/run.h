@@ -39,6 +39,12 @@ const char *mayfly_path(void);
 const char *scratch(const char *name);
 
 /*
+ * In a child, before exec: ignores no signal. mayfly honours what is ignored when it starts, and who
+ * runs the suite in the background ignores some.
+ */
+void heed_signals(void);
+
+/*
  * From now on programs are started as this user, with a /dev/kvm that he may open; 0: as ourselves.
  * We must be root. Such a user reads no folder of ours: see public_copy().
  */
