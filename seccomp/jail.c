@@ -81,7 +81,7 @@ const char *jail_missing(const struct jail *jail)
 	if ((jail->holds & JAIL_HAS_NAMESPACES) == 0)
 		return "this host gives no namespaces";
 	if ((jail->holds & JAIL_HAS_ROOT) == 0)
-		return "this host allows no mounts in a user namespace: the cell sees its files";
+		return "no empty root can be had here: the cell is left with its caller's";
 	if ((jail->holds & JAIL_HAS_LANDLOCK) == 0)
 		return "this kernel has no Landlock";
 	if ((jail->holds & JAIL_HAS_FILTERS) == 0 && !WITH_SANITIZER)

@@ -323,6 +323,28 @@ Test(stages, without_namespaces_are_said_or_refused)
 	cr_assert(has(run.err, "mayfly: --jail=strict: user namespaces"), "%s", run.err);
 }
 
+/* There is no user namespace to be had in a chroot, and no root to be pivoted away from. */
+Test(stages, hold_a_cell_in_a_chroot)
+{
+	const char *script = "mount --rbind / \"$0\" && exec chroot \"$0\" \"$@\"";
+	const char *path = scratch("report.json"), *folder = scratch("root");
+	struct run run;
+	json_t *jail;
+
+	need_root("to mount");
+	need_program("unshare");
+	cr_assert_eq(mkdir(folder, 0755), 0);
+	run = run_program((const char *const[]){"/usr/bin/unshare", "--mount", "/bin/sh", "-c",
+						script, folder, realpath(mayfly_path(), NULL),
+						"run", "--report", path, NULL},
+			  NULL);
+	cr_assert_eq(run.status, 0, "%s", run.err);
+	cr_assert_str_eq(run.err, "");
+	jail = json_object_get(json_load_file(path, 0, NULL), "jail");
+	cr_assert(json_is_true(json_object_get(jail, "empty_root")));
+	cr_assert(json_is_true(json_object_get(jail, "no_privileges")));
+}
+
 /* Root of a namespace that has no other user: the cell is that user, with nothing. */
 Test(stages, hold_the_cell_of_a_containers_root)
 {
