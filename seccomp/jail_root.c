@@ -62,7 +62,7 @@ int jail_empty_root(struct jail *jail, struct err *err)
 		return 0;
 	ret = replace_root((jail->holds & JAIL_HAS_USER_NS) != 0);
 	if (ret < 0)
-		return jail_without(jail, err, -ret, "an empty root");
+		return jail_without(jail, err, -ret, "an empty root (see mayfly doctor)");
 	jail->holds |= JAIL_HAS_ROOT;
 	return 0;
 }
