@@ -182,7 +182,7 @@ static int set_one(struct cgroup *cgroup, const struct mounts *mounts,
 		   const struct cgroup_limits *limits, int controller, uint64_t value,
 		   struct err *err)
 {
-	const char *name = cgroup_keys[controller], *dir;
+	const char *name = cgroup_keys[controller], *dir = NULL;
 	bool is_v2 = v2_has(mounts, limits->path, name);
 	const char *mount = is_v2 ? mounts->v2 : mounts->v1[controller];
 	int ret;
