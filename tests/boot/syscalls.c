@@ -247,9 +247,8 @@ static void need_nowait_pipes(void)
 
 Test(syscalls, of_the_smallest_run_are_these)
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-	cr_skip_test("the sanitizers make calls of their own");
-#endif
+	if (is_sanitized())
+		cr_skip_test("the sanitizers make calls of their own");
 	need_kvm();
 	need_program("strace");
 	need_nowait_pipes();

@@ -9,7 +9,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/sanitizer.h"
 #include "monitor/options.h"
 #include "seccomp/rules.h"
 #include "tests/support/host.h"
@@ -349,7 +348,7 @@ Test(commands, a_host_without_a_cell_makes_the_doctor_say_2)
 {
 	struct run run;
 
-	if (WITH_SANITIZER)
+	if (is_sanitized())
 		cr_skip_test("a sanitizer starts threads of its own");
 	need_root("to become somebody else");
 	need_program("prlimit");

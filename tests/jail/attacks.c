@@ -11,7 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/sanitizer.h"
 #include "tests/jail/attacker/attacks.h"
 #include "tests/support/host.h"
 #include "tests/support/run.h"
@@ -32,7 +31,7 @@ static void start_victim(void)
 	static char path[256];
 
 	need_kvm();
-	if (WITH_SANITIZER)
+	if (is_sanitized())
 		cr_skip_test("a sanitizer's build has no filters");
 	snprintf(path, sizeof(path), "%.*sattacker",
 		 (int)(strrchr(mayfly_path(), '/') + 1 - mayfly_path()), mayfly_path());

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/sanitizer.h"
 #include "tests/support/host.h"
 #include "tests/support/run.h"
 
@@ -91,7 +90,7 @@ static void check_growth(const char *option)
 	end(&process);
 	cr_assert_eq(after.n_files, before.n_files);
 	cr_assert_eq(after.n_threads, before.n_threads);
-	if (!WITH_SANITIZER)
+	if (!is_sanitized())
 		cr_assert_lt(after.pss_kib + supervisor.pss_kib, (unsigned long)PSS_KIB,
 			     "%lu and %lu KiB", after.pss_kib, supervisor.pss_kib);
 }
@@ -117,7 +116,7 @@ Test(resources, a_deaf_and_loud_guest_does_not_make_it_grow)
 	cell = look_at(child_of(process.pid));
 	supervisor = look_at(process.pid);
 	end(&process);
-	if (!WITH_SANITIZER)
+	if (!is_sanitized())
 		cr_assert_lt(cell.pss_kib + supervisor.pss_kib, (unsigned long)PSS_KIB);
 }
 

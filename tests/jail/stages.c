@@ -16,7 +16,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/sanitizer.h"
 #include "seccomp/jail_stages.h"
 #include "tests/support/host.h"
 #include "tests/support/run.h"
@@ -51,7 +50,7 @@ static struct run end(void)
 static void init(void)
 {
 	need_kvm();
-	if (WITH_SANITIZER)
+	if (is_sanitized())
 		cr_skip_test("a sanitizer's build has no filters");
 	program = mayfly_path();
 	image = guest("act");

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/sanitizer.h"
 #include "seccomp/rules.h"
 #include "tests/support/host.h"
 #include "tests/support/image_builder.h"
@@ -116,7 +115,7 @@ Test(used, every_rule_is, .timeout = 120)
 {
 	struct image inner = image_unikernel(true, 4);
 
-	if (WITH_SANITIZER)
+	if (is_sanitized())
 		cr_skip_test("the sanitizers make calls of their own");
 	need_kvm();
 	need_program("strace");

@@ -9,6 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/sanitizer.h"
+#include "tests/support/run.h"
+
 void need_kvm(void)
 {
 	int fd = open("/dev/kvm", O_RDWR);
@@ -35,6 +38,11 @@ void need_program(const char *name)
 			return;
 	}
 	cr_skip_test("%s is not installed", name);
+}
+
+bool is_sanitized(void)
+{
+	return WITH_SANITIZER || strstr(mayfly_path(), "build/tsan/") != NULL;
 }
 
 bool kvm_is_pvm(void)

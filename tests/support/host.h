@@ -12,6 +12,9 @@ void need_kvm(void);
 void need_program(const char *name);
 void need_root(const char *what_for);
 
+/* Is the monitor under test built with a sanitizer, whose calls and memory are its own? */
+bool is_sanitized(void);
+
 /* KVM without hardware support: guest ring 0 is emulated, a triple fault leaves registers. */
 bool kvm_is_pvm(void);
 
