@@ -409,7 +409,7 @@ static json_t *cgroup_to_json(const struct cgroup_limits *limits)
 			len += (size_t)snprintf(text + len, sizeof(text) - len, ",%s=%" PRIu64 "%s",
 						cgroup_keys[i], limits->values[i],
 						i == CGROUP_CPU ? "%" : "");
-	return json_string(text);
+	return text_to_json(text);
 }
 
 static json_t *id_to_json(uint32_t id)

@@ -161,6 +161,7 @@ static void *vcpu_thread(void *argument)
 	if ((ret = pin(vm->config, vcpu->index)) < 0 ||
 	    (ret = jail_seal(vm->config->jail, JAIL_VCPU, &err)) < 0)
 		ending_set(&vm->ending, END_HOST_ERROR, (uint32_t)-ret);
+	atomic_fetch_add(&vm->n_sealed, 1);
 	while (vcpu_run(vcpu) == VCPU_SIGNALLED)
 		;
 	vcpu_park(vcpu);
@@ -172,6 +173,7 @@ static void *vcpu_thread(void *argument)
 
 static int start_threads(struct vm *vm, struct err *err)
 {
+	const struct timespec moment = {.tv_nsec = 20000};
 	sigset_t others, before;
 	pthread_t thread;
 	int ret = 0;
@@ -184,6 +186,8 @@ static int start_threads(struct vm *vm, struct err *err)
 	for (unsigned i = 1; i < vm->config->n_vcpus && ret == 0; i++)
 		ret = pthread_create(&thread, NULL, vcpu_thread, &vm->vcpus[i]);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	while (ret == 0 && atomic_load(&vm->n_sealed) < vm->config->n_vcpus - 1)
+		ppoll(NULL, 0, &moment, NULL);
 	return ret == 0 ? 0 : err_host(err, ret, "vCPU threads");
 }
 

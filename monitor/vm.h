@@ -38,12 +38,13 @@ struct vm {
 	int kvm_fd;                     /* [ro] */
 	int fd;                         /* [ro] */
 	const struct vm_config *config; /* [ro] */
-	struct mem mem;           /* [ro] once vm_init() has returned; its bytes: the guest's */
-	struct bus pio, mmio;     /* [ro] once vm_init() has returned */
-	struct irqchip irqchip;   /* [any] */
-	struct ending_box ending; /* [any] */
-	struct i8042 i8042;       /* [any] under its lock */
-	struct vcpu_env env;      /* [ro] once the guest runs */
+	struct mem mem;            /* [ro] once vm_init() has returned; its bytes: the guest's */
+	struct bus pio, mmio;      /* [ro] once vm_init() has returned */
+	struct irqchip irqchip;    /* [any] */
+	struct ending_box ending;  /* [any] */
+	struct i8042 i8042;        /* [any] under its lock */
+	struct vcpu_env env;       /* [ro] once the guest runs */
+	_Atomic unsigned n_sealed; /* [any] vCPU threads under their final filter */
 	struct vcpu vcpus[VM_VCPUS_MAX]; /* [vcpu] but for what says otherwise */
 	struct uart uart;                /* [any] under its lock; the largest comes last */
 };
@@ -60,8 +61,8 @@ MUST_CHECK int vm_set_entry(struct vm *vm, struct cpuid_host *host, const struct
 			    struct err *err);
 
 /*
- * Starts the threads of vCPUs 1 and up, and closes every thread's jail; the guest does not run before
- * vm_run(). Errors: the host's.
+ * Starts the threads of vCPUs 1 and up, and waits until each is under its final filter; the guest does
+ * not run before vm_run(). Errors: the host's.
  */
 MUST_CHECK int vm_start(struct vm *vm, struct err *err);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,10 +28,20 @@
  */
 static struct outlet user; /* all of it zero at first: 64 KiB that are in no file */
 
+/* A file never makes a writer wait, and not every file system knows RWF_NOWAIT. */
+static enum outlet_kind kind_of_stderr(void)
+{
+	struct stat status;
+
+	if (fstat(STDERR_FILENO, &status) < 0 || S_ISREG(status.st_mode))
+		return OUTLET_FILE;
+	return S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode) ? OUTLET_NOWAIT : OUTLET_POLLED;
+}
+
 static void say(const char *text)
 {
 	user.fd = STDERR_FILENO;
-	user.kind = OUTLET_NOWAIT;
+	user.kind = kind_of_stderr();
 	outlet_put(&user, (const uint8_t *)text, strlen(text));
 }
 
@@ -101,6 +112,7 @@ static void stop_cell(struct watch *w)
 	if (w->state >= WATCH_STOPPING)
 		return;
 	w->state = WATCH_STOPPING;
+	w->limit_at = NEVER;
 	w->step_at = now_ns() + STOP_PATIENCE;
 	send_to_cell(w, TO_CELL_STOP);
 }

@@ -145,7 +145,9 @@ static int add_dir(struct cgroup *cgroup, const char *mount, const char *path, b
 	if (mkdir(parent, 0755) < 0 && errno != EEXIST)
 		return err_host(err, errno, "--cgroup: %.200s", parent);
 	sweep(parent);
-	if (mkdir(dir->path, 0755) < 0)
+	/* One of our own pid, from a run in another pid namespace or long ago, goes if it is empty. */
+	if (mkdir(dir->path, 0755) < 0 &&
+	    (errno != EEXIST || rmdir(dir->path) < 0 || mkdir(dir->path, 0755) < 0))
 		return err_host(err, errno, "--cgroup: %.200s", dir->path);
 	cgroup->n_dirs++;
 	*ret_dir = dir->path;

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "base/sanitizer.h"
@@ -42,8 +43,11 @@ static int install_traced(const struct jail_program *program)
 
 static void on_sigsys(int signal, siginfo_t *info, void *context)
 {
+	ucontext_t *thread = context;
+
 	(void)signal;
-	(void)context;
+	/* Else the call would give its own number. */
+	thread->uc_mcontext.gregs[REG_RAX] = -ENOSYS;
 	trap((unsigned)info->si_syscall, own_role);
 }
 
