@@ -137,26 +137,35 @@ static int write_text(int fd, const char *text)
 	return ret == 0 ? fd_write_all(fd, "\n", 1) : ret;
 }
 
-/* Whoever could read the older one can read this one, and nobody else. */
+/* Nobody can read it who could not read the older one. */
 static int write_new(const struct report *report, int fd, const char *text)
 {
 	const struct stat *older = &report->older;
+	mode_t mode = older->st_mode & 0777;
 
-	if (report->replaces) {
-		if (fchown(fd, older->st_uid, older->st_gid) < 0 && !is_about_access(errno))
+	if (!report->replaces)
+		return write_text(fd, text);
+	if (fchown(fd, older->st_uid, older->st_gid) < 0) {
+		if (!is_about_access(errno))
 			return -errno;
-		if (fchmod(fd, older->st_mode & 0777) < 0)
-			return -errno;
+		/* The owner is root's to give; where not even the group can be kept, it gets nothing. */
+		if (fchown(fd, (uid_t)-1, older->st_gid) < 0)
+			mode &= 0707;
 	}
-	return write_text(fd, text);
+	return fchmod(fd, mode) < 0 ? -errno : write_text(fd, text);
 }
 
 /* A name beside the target's, for a moment. A run that is killed in it leaves that one behind. */
 static char *name_beside(const char *target)
 {
+	const char *slash = strrchr(target, '/');
 	char *beside;
 
-	return asprintf(&beside, "%s.%d", target, getpid()) < 0 ? NULL : beside;
+	if (asprintf(&beside, "%.*s.mayfly-report-%d",
+		     slash != NULL ? (int)(slash + 1 - target) : 0, target, getpid()) < 0)
+		return NULL;
+	unlink(beside); /* of one that had this pid and was killed */
+	return beside;
 }
 
 static int rename_or_remove(const char *beside, const char *target)
