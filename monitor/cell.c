@@ -90,6 +90,8 @@ static int confine(struct err *err)
 	const struct jail_limits limits = {spec->vm.memory, spec->vm.n_vcpus};
 	int ret;
 
+	spec->jail->socket = spec->socket;
+	spec->jail->output = spec->output_fd;
 	if ((ret = jail_close_others(keep, ARRAY_LEN(keep), err)) < 0 ||
 	    (ret = jail_empty_root(spec->jail, err)) < 0)
 		return ret;

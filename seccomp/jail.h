@@ -78,6 +78,8 @@ struct jail {
 	uid_t uid;      /* outside; what the cell is to be for the host */
 	gid_t gid;
 	struct cgroup cgroup; /* that it is born into or put into, if any */
+	int socket;           /* of the cell: the only one it talks over */
+	int output;           /* and the only file it writes to, or -1 */
 	unsigned holds;       /* JAIL_HAS_* so far */
 };
 

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -17,28 +16,40 @@
 #define PROGRAM_MAX 512 /* instructions */
 
 static jail_trap_fn *trap;
+static pid_t own_pid;
 static _Thread_local enum jail_role own_role;
 
-static int install(const struct sock_filter *code, unsigned short len)
+/* What an instruction compares with or returns, for this cell. */
+static uint32_t settle(const struct jail *jail, const struct sock_filter *op)
 {
-	/* struct sock_fprog has no const; the kernel only reads. */
-	const struct sock_fprog program = {len, (struct sock_filter *)(uintptr_t)code};
-
-	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0 ? -errno : 0;
+	if (op->code == (BPF_RET | BPF_K))
+		return jail->mode == JAIL_TRACE && op->k == SECCOMP_RET_KILL_PROCESS
+			       ? SECCOMP_RET_TRAP
+			       : op->k;
+	switch (op->k) {
+	case JAIL_PLACE_SOCKET:
+		return (uint32_t)jail->socket;
+	case JAIL_PLACE_OUTPUT:
+		return (uint32_t)jail->output;
+	case JAIL_PLACE_PID:
+		return (uint32_t)own_pid;
+	default:
+		return op->k;
+	}
 }
 
-/* The same program, but what it would kill is told instead. */
-static int install_traced(const struct jail_program *program)
+static int install(const struct jail *jail, const struct jail_program *program)
 {
 	struct sock_filter code[PROGRAM_MAX];
+	const struct sock_fprog settled = {program->len, code};
 
 	if (program->len > PROGRAM_MAX)
 		return -E2BIG;
-	memcpy(code, program->code, program->len * sizeof(code[0]));
-	for (unsigned i = 0; i < program->len; i++)
-		if (code[i].code == (BPF_RET | BPF_K) && code[i].k == SECCOMP_RET_KILL_PROCESS)
-			code[i].k = SECCOMP_RET_TRAP;
-	return install(code, program->len);
+	for (unsigned i = 0; i < program->len; i++) {
+		code[i] = program->code[i];
+		code[i].k = settle(jail, &program->code[i]);
+	}
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &settled) < 0 ? -errno : 0;
 }
 
 static void on_sigsys(int signal, siginfo_t *info, void *context)
@@ -59,8 +70,7 @@ int jail_seal(const struct jail *jail, enum jail_role role, struct err *err)
 	if ((jail->holds & JAIL_HAS_FILTERS) == 0)
 		return 0;
 	own_role = role;
-	ret = jail->mode == JAIL_TRACE ? install_traced(program)
-				       : install(program->code, program->len);
+	ret = install(jail, program);
 	return ret < 0 ? err_host(err, -ret, "jail: system-call filter") : 0;
 }
 
@@ -71,6 +81,7 @@ int jail_filter(struct jail *jail, jail_trap_fn *on_trap, struct err *err)
 	if (WITH_SANITIZER)
 		return jail_without(jail, err, ENOSYS, "system-call filters (sanitizer build)");
 	trap = on_trap;
+	own_pid = getpid();
 	if (jail->mode == JAIL_TRACE && sigaction(SIGSYS, &action, NULL) < 0)
 		return err_host(err, errno, "jail: SIGSYS");
 	jail->holds |= JAIL_HAS_FILTERS;

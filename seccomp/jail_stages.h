@@ -23,6 +23,13 @@ MUST_CHECK int jail_set_limits(const struct jail *jail, const struct jail_limits
 MUST_CHECK int jail_restrict_files(struct jail *jail, struct err *err);
 MUST_CHECK int jail_filter(struct jail *jail, jail_trap_fn *on_trap, struct err *err);
 
+/* What stands in a program for a number of the cell's own; no descriptor and no pid is as large. */
+enum {
+	JAIL_PLACE_SOCKET = 0x6d660001,
+	JAIL_PLACE_OUTPUT,
+	JAIL_PLACE_PID,
+};
+
 struct jail_program {
 	const struct sock_filter *code;
 	unsigned short len; /* instructions */

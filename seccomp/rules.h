@@ -21,9 +21,9 @@
 #include <sys/uio.h>
 #include <time.h>
 
-#include "seccomp/jail.h"
+#include "seccomp/jail_stages.h"
 
-#define RULE_CHECKS_MAX 2
+#define RULE_CHECKS_MAX 3
 
 /* Passes where the argument's bits under the mask are the value. An empty mask: no check. */
 struct rule_check {
@@ -48,6 +48,9 @@ struct rule {
 	{                                                                                          \
 		argument, UINT64_MAX, (uint64_t)(value)                                            \
 	}
+#define SOCKET  JAIL_PLACE_SOCKET
+#define OUTPUT  JAIL_PLACE_OUTPUT
+#define OWN_PID JAIL_PLACE_PID
 #define ANY                                                                                        \
 	{                                                                                          \
 		0, 0, 0                                                                            \

@@ -105,6 +105,7 @@ static const struct call cell_calls[] = {
 	{"landlock_create_ruleset", "jail: nothing is allowed"},
 	{"landlock_restrict_self", "jail: from now on"},
 	{"close", "jail: the rules"},
+	{"getpid", "jail: whom the kicks may reach"},
 	{"seccomp", "jail: the set-up filter"},
 	{"sendto", "jail: what holds from now on"},
 	{"ioctl KVM_CREATE_VM", "the VM"},

@@ -34,11 +34,18 @@ static bool is_rare(const struct rule *rule)
 	return false;
 }
 
+static bool is_place(uint64_t value)
+{
+	return value >= JAIL_PLACE_SOCKET && value <= JAIL_PLACE_PID;
+}
+
+/* The cell's own numbers are not known here. */
 static bool fits(const struct rule *rule, const uint64_t args[6])
 {
 	for (unsigned i = 0; i < RULE_CHECKS_MAX; i++)
-		if ((args[rule->checks[i].argument] & rule->checks[i].mask) !=
-		    rule->checks[i].value)
+		if (!is_place(rule->checks[i].value) &&
+		    (args[rule->checks[i].argument] & rule->checks[i].mask) !=
+			    rule->checks[i].value)
 			return false;
 	return true;
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "boot-proto/layout_x86_64.h"
+#include "monitor/vm.h"
 #include "tests/jail/attacker/attacks.h"
 
 #define WORDS 4
@@ -57,8 +58,13 @@ static pid_t to_pid(const char *word)
 
 static uint32_t attack(struct vcpu *vcpu, char *words[WORDS])
 {
-	const struct scene scene = {
-		.vcpu = vcpu, .victim = to_pid(words[2]), .supervisor = to_pid(words[3])};
+	const struct vm *vm = container_of(vcpu - vcpu->index, struct vm, vcpus);
+	const struct jail *jail = vm->config->jail;
+	const struct scene scene = {.vcpu = vcpu,
+				    .victim = to_pid(words[2]),
+				    .socket = jail->socket,
+				    .output = jail->output,
+				    .supervisor = to_pid(words[3])};
 	const struct attack *attack = find(words[0]);
 	char line[128];
 	int error, len;

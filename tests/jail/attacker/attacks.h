@@ -15,6 +15,8 @@ struct scene {
 	struct vcpu *vcpu; /* whose thread makes the attack */
 	pid_t supervisor;  /* of this run, as the host counts */
 	pid_t victim;      /* a cell of another run */
+	int socket;        /* to the supervisor */
+	int output;        /* of the serial port */
 };
 
 typedef int attack_fn(const struct scene *scene);

@@ -12,13 +12,12 @@
 #include "tests/jail/attacker/attacks.h"
 
 static struct from_cell message;
+static int supervisor;
 
-/* Over every socket there is; one is the supervisor's. Its number is nobody's business here. */
 static void say(uint32_t type, size_t len)
 {
 	message.type = type;
-	for (int fd = 3; fd < 32; fd++)
-		send(fd, &message, len, MSG_NOSIGNAL);
+	send(supervisor, &message, len, MSG_NOSIGNAL);
 }
 
 static void say_whole(uint32_t type)
@@ -34,21 +33,21 @@ static _Noreturn void wait_for_the_end(void)
 
 static int unknown_type(const struct scene *scene)
 {
-	(void)scene;
+	supervisor = scene->socket;
 	say(99, offsetof(struct from_cell, resolved));
 	wait_for_the_end();
 }
 
 static int empty(const struct scene *scene)
 {
-	(void)scene;
+	supervisor = scene->socket;
 	say(0, 0);
 	wait_for_the_end();
 }
 
 static int cut(const struct scene *scene)
 {
-	(void)scene;
+	supervisor = scene->socket;
 	message.number = 1;
 	say(FROM_CELL_WISH, 4);
 	wait_for_the_end();
@@ -56,7 +55,7 @@ static int cut(const struct scene *scene)
 
 static int long_winded(const struct scene *scene)
 {
-	(void)scene;
+	supervisor = scene->socket;
 	message.number = 1;
 	say(FROM_CELL_WISH, sizeof(message));
 	wait_for_the_end();
@@ -64,14 +63,14 @@ static int long_winded(const struct scene *scene)
 
 static int wish_for_nothing(const struct scene *scene)
 {
-	(void)scene;
+	supervisor = scene->socket;
 	say_whole(FROM_CELL_WISH);
 	wait_for_the_end();
 }
 
 static int wish_for_too_much(const struct scene *scene)
 {
-	(void)scene;
+	supervisor = scene->socket;
 	message.number = UART_INPUT_MAX + 1;
 	say_whole(FROM_CELL_WISH);
 	wait_for_the_end();
@@ -79,7 +78,7 @@ static int wish_for_too_much(const struct scene *scene)
 
 static int wish_twice(const struct scene *scene)
 {
-	(void)scene;
+	supervisor = scene->socket;
 	message.number = 1;
 	say_whole(FROM_CELL_WISH);
 	say_whole(FROM_CELL_WISH);
@@ -88,7 +87,7 @@ static int wish_twice(const struct scene *scene)
 
 static int jailed_again(const struct scene *scene)
 {
-	(void)scene;
+	supervisor = scene->socket;
 	message.number = JAIL_HAS_ALL;
 	say_whole(FROM_CELL_JAILED);
 	wait_for_the_end();
@@ -96,21 +95,21 @@ static int jailed_again(const struct scene *scene)
 
 static int resolved(const struct scene *scene)
 {
-	(void)scene;
+	supervisor = scene->socket;
 	say_whole(FROM_CELL_RESOLVED);
 	wait_for_the_end();
 }
 
 static int no_keyboard(const struct scene *scene)
 {
-	(void)scene;
+	supervisor = scene->socket;
 	say_whole(FROM_CELL_NO_KEYBOARD);
 	wait_for_the_end();
 }
 
 static int failed_too_late(const struct scene *scene)
 {
-	(void)scene;
+	supervisor = scene->socket;
 	message.number = 1;
 	say_whole(FROM_CELL_WISH);
 	say_whole(FROM_CELL_FAILED);
@@ -120,7 +119,7 @@ static int failed_too_late(const struct scene *scene)
 /* A text that would clear the screen, with no end, about a file that is not there. */
 static int evil_text(const struct scene *scene)
 {
-	(void)scene;
+	supervisor = scene->socket;
 	memset(&message.failed, 'x', sizeof(message.failed));
 	memcpy(message.failed.text, "\033[2J\n", 5);
 	message.failed.subject = ERR_SUBJECT_INITRD;
@@ -131,7 +130,7 @@ static int evil_text(const struct scene *scene)
 /* Every number out of its range. */
 static int evil_ending(const struct scene *scene)
 {
-	(void)scene;
+	supervisor = scene->socket;
 	memset(&message.ended, 0xff, sizeof(message.ended));
 	say_whole(FROM_CELL_ENDED);
 	wait_for_the_end();
@@ -139,7 +138,7 @@ static int evil_ending(const struct scene *scene)
 
 static int flood(const struct scene *scene)
 {
-	(void)scene;
+	supervisor = scene->socket;
 	message.number = 1;
 	for (unsigned i = 0; i < 100000; i++)
 		say_whole(FROM_CELL_WISH);
@@ -151,7 +150,7 @@ static int deaf(const struct scene *scene)
 {
 	const struct timespec pause = {.tv_nsec = 200000};
 
-	(void)scene;
+	supervisor = scene->socket;
 	message.number = 1;
 	for (unsigned i = 0; i < 100000; i++) {
 		say_whole(FROM_CELL_WISH);
@@ -171,24 +170,24 @@ static int pass_descriptor(const struct scene *scene)
 				.msg_controllen = sizeof(control)};
 	struct cmsghdr *part = CMSG_FIRSTHDR(&header);
 
+	supervisor = scene->socket;
 	part->cmsg_level = SOL_SOCKET;
 	part->cmsg_type = SCM_RIGHTS;
 	part->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(part), &scene->vcpu->fd, sizeof(int));
-	for (int fd = 3; fd < 32; fd++)
-		sendmsg(fd, &header, MSG_NOSIGNAL);
+	sendmsg(supervisor, &header, MSG_NOSIGNAL);
 	wait_for_the_end();
 }
 
 static int silent(const struct scene *scene)
 {
-	(void)scene;
+	supervisor = scene->socket;
 	wait_for_the_end();
 }
 
 static int gone(const struct scene *scene)
 {
-	(void)scene;
+	supervisor = scene->socket;
 	_exit(0);
 }
 
