@@ -87,11 +87,12 @@ static int confine(struct err *err)
 			    spec->output_fd,
 			    spec->kernel.fd,
 			    spec->initrd.fd};
-	const struct jail_limits limits = {spec->vm.memory, spec->vm.n_vcpus};
+	const struct jail_limits limits = {.memory = spec->vm.memory,
+					   .n_threads = spec->vm.n_vcpus,
+					   .socket = spec->socket,
+					   .output = spec->output_fd};
 	int ret;
 
-	spec->jail->socket = spec->socket;
-	spec->jail->output = spec->output_fd;
 	if ((ret = jail_close_others(keep, ARRAY_LEN(keep), err)) < 0 ||
 	    (ret = jail_empty_root(spec->jail, err)) < 0)
 		return ret;

@@ -32,7 +32,8 @@ static struct jail plan(enum jail_mode mode)
 
 static int confine(struct jail *jail, int socket, struct err *err)
 {
-	static const struct jail_limits limits = {.memory = MIB(128), .n_threads = 1};
+	const struct jail_limits limits = {
+		.memory = MIB(128), .n_threads = 1, .socket = socket, .output = -1};
 	const int keep[] = {STDERR_FILENO, socket};
 	char go;
 	int ret;
@@ -64,7 +65,7 @@ static void bury(pid_t cell, int cell_fd)
 }
 
 /* Supervisor: admits the cell and hears its word. */
-static int hear(const struct jail *jail, pid_t cell, int socket, struct word *ret_word)
+static int hear(struct jail *jail, pid_t cell, int socket, struct word *ret_word)
 {
 	int ret = jail_awaits_admission(jail) ? jail_admit(jail, cell, &ret_word->err) : 0;
 

@@ -245,13 +245,14 @@ static void handle_input(struct watch *w)
 /* Said before it read anything hostile, and so to be believed. */
 static void take_jail(struct watch *w)
 {
-	const char *missing;
-	char text[512];
+	char missing[256], text[512];
 
 	w->expected.jailed = false;
 	w->after->jail.holds = w->after->last.number & JAIL_HAS_ALL;
-	missing = jail_missing(&w->after->jail);
-	if (missing == NULL || w->after->config->quiet)
+	/* What is nobody inside may be root outside, where nobody else could be had. */
+	if (w->after->jail.uid == 0 || w->after->jail.gid == 0)
+		w->after->jail.holds &= ~(unsigned)JAIL_HAS_IDS;
+	if (!jail_missing(&w->after->jail, missing, sizeof(missing)) || w->after->config->quiet)
 		return;
 	snprintf(text, sizeof(text), "mayfly: --jail=%s: %s\n", jail_names[w->after->jail.mode],
 		 missing);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -64,6 +65,8 @@ int jail_confine(struct jail *jail, const struct jail_limits *limits, jail_trap_
 {
 	int ret;
 
+	jail->socket = limits->socket;
+	jail->output = limits->output;
 	if (jail->mode == JAIL_OFF)
 		return die_with_supervisor(err);
 	if ((ret = jail_drop_ids(jail, err)) < 0 || (ret = give_up_privileges(err)) < 0 ||
@@ -74,19 +77,32 @@ int jail_confine(struct jail *jail, const struct jail_limits *limits, jail_trap_
 	return jail_filter(jail, on_trap, err);
 }
 
-const char *jail_missing(const struct jail *jail)
+bool jail_missing(const struct jail *jail, char *ret_text, size_t size)
 {
+	static const struct {
+		unsigned bit, needs;
+		const char *text;
+	} parts[] = {
+		{JAIL_HAS_NAMESPACES, 0, "this host gives no namespaces"},
+		{JAIL_HAS_ROOT, JAIL_HAS_NAMESPACES,
+		 "no empty root can be had here: the cell is left with its caller's"},
+		{JAIL_HAS_LANDLOCK, 0, "this kernel has no Landlock"},
+		{JAIL_HAS_FILTERS, 0, "this build has no system-call filters"},
+	};
+	size_t len = 0;
+
+	ret_text[0] = '\0';
 	if (jail->mode == JAIL_OFF)
-		return "the cell is not confined";
-	if ((jail->holds & JAIL_HAS_NAMESPACES) == 0)
-		return "this host gives no namespaces";
-	if ((jail->holds & JAIL_HAS_ROOT) == 0)
-		return "no empty root can be had here: the cell is left with its caller's";
-	if ((jail->holds & JAIL_HAS_LANDLOCK) == 0)
-		return "this kernel has no Landlock";
-	if ((jail->holds & JAIL_HAS_FILTERS) == 0 && !WITH_SANITIZER)
-		return "this build has no system-call filters";
-	return NULL;
+		return snprintf(ret_text, size, "the cell is not confined") > 0;
+	for (size_t i = 0; i < ARRAY_LEN(parts) && len < size; i++) {
+		if ((jail->holds & parts[i].bit) != 0 ||
+		    (jail->holds & parts[i].needs) != parts[i].needs ||
+		    (WITH_SANITIZER && parts[i].bit == JAIL_HAS_FILTERS))
+			continue;
+		len += (size_t)snprintf(ret_text + len, size - len, "%s%s", len > 0 ? "; " : "",
+					parts[i].text);
+	}
+	return len > 0;
 }
 
 const char *jail_call_name(unsigned call)

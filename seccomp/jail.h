@@ -78,15 +78,17 @@ struct jail {
 	uid_t uid;      /* outside; what the cell is to be for the host */
 	gid_t gid;
 	struct cgroup cgroup; /* that it is born into or put into, if any */
-	int socket;           /* of the cell: the only one it talks over */
-	int output;           /* and the only file it writes to, or -1 */
-	unsigned holds;       /* JAIL_HAS_* so far */
+	int socket;     /* of the cell, once confined: the only one that its filters let it use */
+	int output;     /* and the only file that they let it write to, or -1 */
+	unsigned holds; /* JAIL_HAS_* so far */
 };
 
-/* What the cell may take of the host, for its rlimits. */
+/* What the cell needs of the host, for its rlimits and filters. */
 struct jail_limits {
 	uint64_t memory;    /* bytes of the guest */
 	unsigned n_threads; /* its vCPUs */
+	int socket;         /* to the supervisor */
+	int output;         /* of the serial port, or -1 */
 };
 
 /*
@@ -106,8 +108,11 @@ MUST_CHECK int jail_spawn(struct jail *jail, pid_t *ret_pid, int *ret_pid_fd, st
 /* Has the cell to wait for jail_admit() before its stage 4? */
 bool jail_awaits_admission(const struct jail *jail);
 
-/* Supervisor: puts the cell into its cgroups and writes its id maps. Errors: the host's. */
-MUST_CHECK int jail_admit(const struct jail *jail, pid_t cell, struct err *err);
+/*
+ * Supervisor: puts the cell into its cgroups and writes its id maps; notes in `jail` which ids it
+ * could give. Errors: the host's.
+ */
+MUST_CHECK int jail_admit(struct jail *jail, pid_t cell, struct err *err);
 
 /* Cell, stage 2: closes every descriptor but the `n_keep` in `keep`. Errors: the host's. */
 MUST_CHECK int jail_close_others(const int *keep, unsigned n_keep, struct err *err);
@@ -127,8 +132,8 @@ MUST_CHECK int jail_confine(struct jail *jail, const struct jail_limits *limits,
 /* Cell, stage 8, for the calling thread. Errors: the host's. */
 MUST_CHECK int jail_seal(const struct jail *jail, enum jail_role role, struct err *err);
 
-/* Words for the first part that the mode wants and does not hold, or NULL. */
-const char *jail_missing(const struct jail *jail);
+/* Is there a part that the mode wants and does not hold? Words for all of them in `ret_text`. */
+bool jail_missing(const struct jail *jail, char *ret_text, size_t size);
 
 /* The name of a system call of this architecture, "?" where it has none. */
 const char *jail_call_name(unsigned call);

@@ -127,20 +127,22 @@ static int write_proc(pid_t pid, const char *name, const char *text)
 }
 
 /* Root of a container may have no other id than its own, which is then nobody's inside. */
-static int write_map(const struct jail *jail, pid_t cell, const char *name, unsigned wanted,
+static int write_map(const struct jail *jail, pid_t cell, const char *name, unsigned *wanted,
 		     unsigned own, struct err *err)
 {
 	char line[64];
 	int ret;
 
-	snprintf(line, sizeof(line), "%u %u 1", JAIL_NOBODY, wanted);
+	snprintf(line, sizeof(line), "%u %u 1", JAIL_NOBODY, *wanted);
 	ret = write_proc(cell, name, line);
-	if (ret == -EPERM && wanted != own && !jail->ids_asked)
-		return write_map(jail, cell, name, own, own, err);
+	if (ret == -EPERM && *wanted != own && !jail->ids_asked) {
+		*wanted = own;
+		return write_map(jail, cell, name, wanted, own, err);
+	}
 	return ret < 0 ? err_host(err, -ret, "jail: %s \"%s\"", name, line) : 0;
 }
 
-int jail_admit(const struct jail *jail, pid_t cell, struct err *err)
+int jail_admit(struct jail *jail, pid_t cell, struct err *err)
 {
 	int ret = cgroup_add(&jail->cgroup, cell, err);
 
@@ -149,6 +151,6 @@ int jail_admit(const struct jail *jail, pid_t cell, struct err *err)
 	/* Who may not set groups must say so before. */
 	if (jail->own_uid != 0 && (ret = write_proc(cell, "setgroups", "deny")) < 0)
 		return err_host(err, -ret, "jail: setgroups");
-	ret = write_map(jail, cell, "uid_map", jail->uid, jail->own_uid, err);
-	return ret == 0 ? write_map(jail, cell, "gid_map", jail->gid, jail->own_gid, err) : ret;
+	ret = write_map(jail, cell, "uid_map", &jail->uid, jail->own_uid, err);
+	return ret == 0 ? write_map(jail, cell, "gid_map", &jail->gid, jail->own_gid, err) : ret;
 }

@@ -117,6 +117,8 @@ Test(attacks, are_named_in_trace_mode)
 
 	cr_assert_eq(run.status, KILLED, "%s", run.err);
 	cr_assert(has(run.err, "control thread made system call 41 (socket)"), "%s", run.err);
+	run = attack_from("mmap", "--jail=trace", "0");
+	cr_assert(has(run.err, "control thread made system call 9 (mmap)"), "%s", run.err);
 	run = attack_from("socket-tcp", "--jail=trace", "1");
 	cr_assert(has(run.err, "vCPU thread made system call 41 (socket)"), "%s", run.err);
 }
