@@ -67,6 +67,7 @@ void config_forget(const struct config *config)
 			forget(*(char *const *)place);
 	}
 	forget((char *)(uintptr_t)config->serial_path);
+	forget((char *)(uintptr_t)config->cgroup.path);
 	for (char **argument = config->argv; argument != NULL && *argument != NULL; argument++)
 		forget(*argument);
 	for (char **variable = environ; *variable != NULL; variable++)

@@ -137,8 +137,10 @@ static int start_cell(struct supervisor *s, struct err *err)
 	if (ret < 0)
 		return ret;
 	if (s->cell == 0) {
-		if (config->jail != JAIL_OFF)
+		if (config->jail != JAIL_OFF) {
 			config_forget(config);
+			cgroup_forget(&s->after.jail.cgroup);
+		}
 		cell_main(&spec);
 	}
 	close(sockets[1]);

@@ -69,14 +69,18 @@ static int find_mounts(struct mounts *ret_mounts, struct err *err)
 {
 	FILE *file = fopen("/proc/self/mountinfo", "re");
 	SCOPE_FREE char *line = NULL;
+	char buffer[BUFSIZ]; /* nothing of the host's mounts is to stay on the heap */
 	size_t size = 0;
 
 	if (file == NULL)
 		return err_host(err, errno, "--cgroup: /proc/self/mountinfo");
+	setvbuf(file, buffer, _IOFBF, sizeof(buffer));
 	*ret_mounts = (struct mounts){0};
 	while (getline(&line, &size, file) >= 0)
 		take_mount(line, ret_mounts);
 	fclose(file);
+	explicit_bzero(line, size);
+	explicit_bzero(buffer, sizeof(buffer));
 	return 0;
 }
 
@@ -270,6 +274,12 @@ int cgroup_add(const struct cgroup *cgroup, pid_t cell, struct err *err)
 		if (!cgroup->dirs[i].is_v2)
 			ret = write_file(cgroup->dirs[i].path, "cgroup.procs", text, err);
 	return ret;
+}
+
+void cgroup_forget(struct cgroup *cgroup)
+{
+	for (unsigned i = 0; i < cgroup->n_dirs; i++)
+		explicit_bzero(cgroup->dirs[i].path, sizeof(cgroup->dirs[i].path));
 }
 
 void cgroup_remove(struct cgroup *cgroup)

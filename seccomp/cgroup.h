@@ -61,6 +61,9 @@ bool cgroup_awaits_cell(const struct cgroup *cgroup);
 /* Moves a cell into the cgroups of version 1. Errors: the host's. */
 MUST_CHECK int cgroup_add(const struct cgroup *cgroup, pid_t cell, struct err *err);
 
+/* Cell: overwrites where they are. */
+void cgroup_forget(struct cgroup *cgroup);
+
 /* Removes them; the cell is gone. */
 void cgroup_remove(struct cgroup *cgroup);
 
