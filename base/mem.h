@@ -13,11 +13,13 @@
 #ifndef MAYFLY_BASE_MEM_H
 #define MAYFLY_BASE_MEM_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "base/err.h"
 
 #define MEM_REGIONS_MAX 3
+#define MEM_PAGE_SHIFT  12
 
 enum mem_backing {
 	MEM_ANONYMOUS, /* private pages of the cell */
@@ -39,7 +41,8 @@ struct mem { /* [ro] once mem_init() has returned */
 	struct mem_region regions[MEM_REGIONS_MAX];
 	void *mapping; /* what munmap() wants; starts up to 2 MiB before hva */
 	uint64_t mapping_len;
-	int fd; /* of the memfd, else -1 */
+	int fd;                  /* of the memfd, else -1 */
+	_Atomic uint64_t *dirty; /* a bit for each page that the host wrote; NULL: nobody asks */
 };
 
 /*
@@ -66,6 +69,43 @@ static inline void *mem_get(const struct mem *mem, uint64_t gpa, uint64_t len)
 			return mem->hva + region->offset + inside;
 	}
 	return NULL;
+}
+
+/*
+ * The host address of the first part of [gpa, gpa + len): regions that touch each other may lie apart
+ * in the mapping. `ret_len` is how long the part is. NULL where `gpa` is not RAM. Any thread.
+ */
+static inline void *mem_get_part(const struct mem *mem, uint64_t gpa, uint64_t len,
+				 uint64_t *ret_len)
+{
+	for (unsigned i = 0; i < mem->n_regions; i++) {
+		const struct mem_region *region = &mem->regions[i];
+		uint64_t inside = gpa - region->gpa;
+
+		if (gpa >= region->gpa && inside < region->len) {
+			*ret_len = len < region->len - inside ? len : region->len - inside;
+			return mem->hva + region->offset + inside;
+		}
+	}
+	return NULL;
+}
+
+/*
+ * Notes that the host has written, or is about to write, `len` bytes at `hva`, which is guest RAM.
+ * Every write of the monitor's to the memory of a guest that has run goes through here: it is how a
+ * rewind finds pages that KVM's own dirty log does not show. Any thread.
+ */
+static inline void mem_dirty(const struct mem *mem, const void *hva, uint64_t len)
+{
+	uint64_t first = (uint64_t)((const uint8_t *)hva - mem->hva) >> MEM_PAGE_SHIFT;
+	uint64_t last;
+
+	if (mem->dirty == NULL || len == 0)
+		return;
+	last = ((uint64_t)((const uint8_t *)hva - mem->hva) + len - 1) >> MEM_PAGE_SHIFT;
+	for (uint64_t page = first; page <= last; page++)
+		atomic_fetch_or_explicit(&mem->dirty[page / 64], UINT64_C(1) << page % 64,
+					 memory_order_relaxed);
 }
 
 /* Copies `len` bytes in. Returns 0, or -EFAULT with nothing written. */

@@ -11,7 +11,7 @@
 #define MAYFLY_MONITOR_IRQCHIP_H
 
 #include "base/err.h"
-#include "monitor/irq.h"
+#include "base/irq.h"
 #include "monitor/legacy/ioapic.h"
 
 enum irqchip_kind { IRQCHIP_AUTO, IRQCHIP_SPLIT, IRQCHIP_KERNEL, IRQCHIP_KIND_COUNT };

@@ -21,7 +21,7 @@ REPRODUCIBLE := -ffile-prefix-map=$(CURDIR)=.
 
 BASE_FLAGS := -std=c17 -D_GNU_SOURCE -DMAYFLY_VERSION='"$(VERSION)"' -I. $(REPRODUCIBLE)
 
-LIBS := -ljansson -llz4 -llzma -lzstd -lz
+LIBS := -luring -ljansson -llz4 -llzma -lzstd -lz
 
 ifneq ($(filter $(KIND),clang fuzz cover),)
 CC := clang

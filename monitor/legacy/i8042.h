@@ -13,7 +13,7 @@
 
 #include "monitor/bus.h"
 #include "monitor/ending.h"
-#include "monitor/irq.h"
+#include "base/irq.h"
 
 #define I8042_BYTES 16
 

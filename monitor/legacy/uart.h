@@ -14,7 +14,7 @@
 #include <pthread.h>
 
 #include "monitor/bus.h"
-#include "monitor/irq.h"
+#include "base/irq.h"
 #include "monitor/outlet.h"
 
 #define UART_REGISTERS 8

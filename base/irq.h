@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* irq.h - an interrupt line as its device sees it. Cell; any thread may move it. */
-#ifndef MAYFLY_MONITOR_IRQ_H
-#define MAYFLY_MONITOR_IRQ_H
+#ifndef MAYFLY_BASE_IRQ_H
+#define MAYFLY_BASE_IRQ_H
 
 #include <stdbool.h>
 
