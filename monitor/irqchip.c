@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* [linux virt/kvm/api.rst 4.24, 4.25, 4.71, 7.5] */
-#include "base/irq.hip.h"
+#include "monitor/irqchip.h"
 
 #include <errno.h>
 #include <linux/kvm.h>

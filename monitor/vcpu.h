@@ -19,7 +19,7 @@
 #include "monitor/cpuid_x86_64.h"
 #include "monitor/crash.h"
 #include "monitor/ending.h"
-#include "base/irq.hip.h"
+#include "monitor/irqchip.h"
 
 /* Reaches a vCPU's thread; SIGUSR1 and SIGALRM are the control thread's. */
 #define VCPU_KICK_SIGNAL SIGUSR2
