@@ -19,13 +19,18 @@
 #define PORT_ACPI_RESET    0x602 /* ACPI reset register */
 
 /* Interrupts (global system interrupt numbers) */
-#define GSI_I8042 1
-#define GSI_COM1  4
+#define GSI_I8042  1
+#define GSI_COM1   4
+#define GSI_VIRTIO 5 /* of the first virtio device; the others follow */
 
 /* Memory-mapped */
 #define MMIO_BOOT_TIMER 0xc0000000 /* one byte: the guest says that it has booted */
+#define MMIO_VIRTIO     0xc0001000 /* registers of the first virtio device; the others follow */
+#define MMIO_VIRTIO_LEN 0x1000     /* of each */
 #define MMIO_IOAPIC     0xfec00000
 #define MMIO_LAPIC      0xfee00000
+
+#define VIRTIO_DEVICES_MAX 19 /* as many as there are interrupts, up to GSI 23 */
 
 /* Values */
 #define BOOT_TIMER_MAGIC   123  /* written to MMIO_BOOT_TIMER */
