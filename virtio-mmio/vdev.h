@@ -55,6 +55,8 @@ struct vdev_transport_ops {
 	void (*change_config)(void *transport, const void *config);
 	/* The driver broke a rule: sets DEVICE_NEEDS_RESET, and interrupts the driver. */
 	void (*need_reset)(void *transport);
+	/* A turn of a device that is draining is over: it may have drained. */
+	void (*look_again)(void *transport);
 };
 
 struct vdev {
@@ -73,14 +75,16 @@ struct vdev {
 	/* The rest is the transport's. */
 	const struct vdev_transport_ops *transport_ops;
 	void *transport;
-	uint16_t owner;           /* [ro] in the ring: for the tags of the device's operations */
-	uint64_t driver_features; /* [io] negotiated */
-	struct vq queues[VDEV_QUEUES_MAX]; /* [io] while the driver is live */
-	uint32_t kicked;                   /* [io] bits: queues to look at in this turn */
-	uint32_t used;                     /* [io] bits: queues with used buffers to publish */
-	bool live;                         /* [io] from DRIVER_OK to the reset */
-	bool draining;                     /* [io] */
-	bool failed;                       /* [io] it needs a reset */
+	uint16_t owner; /* [ro] in the ring: for the tags of the device's operations */
+	unsigned doorbells[VDEV_QUEUES_MAX]; /* [ro] files of the ring: an eventfd for each queue */
+	uint64_t rung[VDEV_QUEUES_MAX];      /* [io] what is read from them */
+	uint64_t driver_features;            /* [io] negotiated */
+	struct vq queues[VDEV_QUEUES_MAX];   /* [io] while the driver is live */
+	uint32_t kicked;                     /* [io] bits: queues to look at in this turn */
+	uint32_t used;                       /* [io] bits: queues with used buffers to publish */
+	bool live;                           /* [io] from DRIVER_OK to the reset */
+	bool draining;                       /* [io] */
+	bool failed;                         /* [io] it needs a reset */
 };
 
 /* A tag for an operation of the device's; completions come to its `complete`. */
@@ -110,11 +114,29 @@ void vdev_kick(struct vdev *vdev, unsigned queue);
 /* Changes the configuration space as a whole, and tells the driver. [io] */
 void vdev_change_config(struct vdev *vdev, const void *config);
 
-/* The transport's side: a completion, the end of a turn, and the driver's coming and going. [io] */
+/* Breaks off: the driver must reset the device. [io] */
+void vdev_fail(struct vdev *vdev);
+
+/*
+ * The rest is for the transport.
+ *
+ * Set-up: makes it an owner of the ring, with one eventfd for each queue. Errors as ring_add_owner().
+ */
+MUST_CHECK int vdev_add_to_ring(struct vdev *vdev, struct ring *ring, const int *doorbells);
+
+/* The loop's thread, once: listens to the doorbells from now on. */
+void vdev_listen(struct vdev *vdev);
+
+/* DRIVER_OK: the queues that the driver wants are started. [io] */
 void vdev_start(struct vdev *vdev, uint64_t driver_features);
-void vdev_complete(struct vdev *vdev, struct ring_tag tag, int32_t result);
-MUST_CHECK bool vdev_turn(struct vdev *vdev);
-MUST_CHECK bool vdev_drain(struct vdev *vdev); /* true: nothing is in flight, it has stopped */
+
+/* Has it stopped, with nothing in flight? Else the transport is asked to look_again(). [io] */
+MUST_CHECK bool vdev_drain(struct vdev *vdev);
+
+/* After a drain: goes on. [io] */
+void vdev_resume(struct vdev *vdev);
+
+/* After a drain: the driver is gone. [io] */
 void vdev_reset(struct vdev *vdev);
 
 #endif
