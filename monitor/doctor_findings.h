@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "seccomp/jail.h"
 
 #define FINDINGS_MAX 64
 
@@ -61,8 +62,8 @@ void doctor_look_at_host(struct doctor *doctor);
 /* Limits. */
 void doctor_look_at_cgroup(struct doctor *doctor);
 
-/* What a jail that holds these JAIL_HAS_* means. */
-void doctor_judge_jail(struct doctor *doctor, unsigned holds);
+/* What this jail of a cell means, and these JAIL_HAS_* of it. */
+void doctor_judge_jail(struct doctor *doctor, const struct jail *jail);
 void doctor_judge_core(struct doctor *doctor, unsigned holds);
 
 void doctor_print_text(const struct doctor *doctor);

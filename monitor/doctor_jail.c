@@ -65,9 +65,9 @@ static void bury(pid_t cell, int cell_fd)
 }
 
 /* Supervisor: admits the cell and hears its word. */
-static int hear(struct jail *jail, pid_t cell, int socket, struct word *ret_word)
+static int hear(struct jail *jail, pid_t cell, int cell_fd, int socket, struct word *ret_word)
 {
-	int ret = jail_awaits_admission(jail) ? jail_admit(jail, cell, &ret_word->err) : 0;
+	int ret = jail_awaits_admission(jail) ? jail_admit(jail, cell, cell_fd, &ret_word->err) : 0;
 
 	if (ret == 0 && jail_awaits_admission(jail))
 		ret = msg_send(socket, "", 1, 0);
@@ -77,35 +77,38 @@ static int hear(struct jail *jail, pid_t cell, int socket, struct word *ret_word
 }
 
 /* A cell's way through its jail. False: it said nothing, or why it cannot be. */
-static bool rehearse(struct word *ret_word)
+static bool rehearse(struct jail *ret_jail, struct err *ret_err)
 {
 	struct jail jail = plan(JAIL_DEFAULT);
+	struct word word = {0};
 	int sockets[2], cell_fd, ret;
 	pid_t cell = -1;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
 		return false;
-	ret = jail_spawn(&jail, &cell, &cell_fd, &ret_word->err);
+	ret = jail_spawn(&jail, &cell, &cell_fd, &word.err);
 	if (ret == 0 && cell == 0)
 		be_cell(&jail, sockets[1]);
 	close(sockets[1]);
 	if (ret == 0)
-		ret = hear(&jail, cell, sockets[0], ret_word);
+		ret = hear(&jail, cell, cell_fd, sockets[0], &word);
 	close(sockets[0]);
 	if (cell > 0)
 		bury(cell, cell_fd);
-	return ret == 0 && ret_word->err.text[0] == '\0';
+	jail_hear(&jail, word.holds);
+	*ret_jail = jail;
+	*ret_err = word.err;
+	return ret == 0 && word.err.text[0] == '\0';
 }
 
 /* Whether `strict` gets the namespaces it wants, an empty network among them. */
-static bool can_have_network(void)
+static bool can_have_network(struct err *err)
 {
 	struct jail jail = plan(JAIL_STRICT);
-	struct err err;
 	int cell_fd;
 	pid_t cell;
 
-	if (jail_spawn(&jail, &cell, &cell_fd, &err) < 0)
+	if (jail_spawn(&jail, &cell, &cell_fd, err) < 0)
 		return false;
 	if (cell == 0)
 		_exit(0);
@@ -119,41 +122,55 @@ static const struct part {
 	const char *name, *with, *mend;
 } parts[] = {
 	{JAIL_HAS_NAMESPACES, LACKING, "namespaces", "mount, pid, ipc, uts, cgroup",
-	 "the cell sees the host's processes and mounts; the settings below say what forbids it, or "
-	 "the container around mayfly does, whose seccomp profile must let clone3 pass"},
+	 "the cell may see the host's processes and mounts; the settings below say what forbids it, or "
+	 "the container around mayfly does, whose seccomp profile must let clone pass with the flags "
+	 "of namespaces"},
 	{JAIL_HAS_USER_NS, ADVICE, "a user namespace", "yes",
 	 "without it only root has the other namespaces; the settings below say what forbids it"},
 	{JAIL_HAS_ROOT, LACKING, "an empty root", "yes",
 	 "Landlock alone keeps the cell from the host's files; AppArmor (see below) or the "
 	 "container around mayfly forbids mounts in a user namespace"},
-	{JAIL_HAS_IDS, LACKING, "no ids, no capabilities", "yes", "see mayfly-jail(7)"},
+	{JAIL_HAS_IDS, LACKING, "no ids, no capabilities", "yes",
+	 "the cell keeps root's ids, as whoever gets out of it does: start mayfly as an ordinary user, "
+	 "or leave root CAP_SETUID and CAP_SETGID; a container has other ids only if it is given them"},
 	{JAIL_HAS_LANDLOCK, LACKING, "Landlock", "yes",
 	 "the second barrier before files, and the only one before the abstract sockets of a "
-	 "shared network: Linux 5.13 and later have it; boot with lsm=landlock,... where it is off"},
+	 "shared network: Linux 5.13 and later have it; boot with lsm=landlock,... where it is off; a "
+	 "container's seccomp profile must let it pass"},
 	{JAIL_HAS_FILTERS, LACKING, "system-call filters", "yes",
 	 "nothing stands between a cell and the kernel: use a kernel with CONFIG_SECCOMP_FILTER, "
 	 "and no sanitizer's build"},
 };
 
-void doctor_judge_jail(struct doctor *doctor, unsigned holds)
+void doctor_judge_jail(struct doctor *doctor, const struct jail *jail)
 {
+	char names[JAIL_NAMES_MAX];
+
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-		bool has = (holds & parts[i].holds) == parts[i].holds;
+		bool has = (jail->holds & parts[i].holds) == parts[i].holds;
 		struct finding *finding = doctor_add(doctor, has ? GOOD : parts[i].without,
 						     parts[i].name);
 
-		doctor_say(finding, "%s", has ? parts[i].with : "no");
+		if (!has && parts[i].holds == JAIL_HAS_NAMESPACES &&
+		    jail_lacks_namespaces(jail, names))
+			doctor_say(finding, "no %s", names);
+		else
+			doctor_say(finding, "%s", has ? parts[i].with : "no");
 		finding->mend = has ? NULL : parts[i].mend;
 	}
 }
 
 static void look_at_network(struct doctor *doctor)
 {
-	bool has = can_have_network();
+	struct err err = {0};
+	bool has = can_have_network(&err);
 	struct finding *finding = doctor_add(doctor, has ? GOOD : ADVICE,
 					     "an empty network namespace");
 
-	doctor_say(finding, "%s", has ? "yes" : "no");
+	if (has)
+		doctor_say(finding, "yes");
+	else
+		doctor_say(finding, "no: %s", err.text);
 	if (!has)
 		finding->mend = "only --jail=strict wants one; the default relies on the filters, "
 				"which know no socket";
@@ -194,22 +211,21 @@ void doctor_judge_core(struct doctor *doctor, unsigned holds)
 
 void doctor_look_at_jail(struct doctor *doctor)
 {
-	struct word word = {0};
+	struct jail jail;
+	struct err err = {0};
 
 	doctor->group = "Jail: what a cell can give up on this host";
-	if (!rehearse(&word)) {
+	if (!rehearse(&jail, &err)) {
 		struct finding *finding = doctor_add(doctor, FATAL, "a cell");
 
 		doctor_say(finding, "cannot be confined: %s",
-			   word.err.text[0] != '\0' ? word.err.text : "it died on its way");
-		finding->mend =
-			"so no guest starts. A container around mayfly may forbid it: its "
-			"seccomp profile must let clone3 pass. --jail=off confines nothing, "
-			"and is for guests that are trusted";
+			   err.text[0] != '\0' ? err.text : "it died on its way");
+		finding->mend = "so no guest starts: the container around mayfly may forbid it. "
+				"--jail=off confines nothing, and is for guests that are trusted";
 		return;
 	}
-	doctor_judge_jail(doctor, word.holds);
+	doctor_judge_jail(doctor, &jail);
 	look_at_landlock(doctor);
 	look_at_network(doctor);
-	doctor_judge_core(doctor, word.holds);
+	doctor_judge_core(doctor, jail.holds);
 }

@@ -116,7 +116,7 @@ static int admit_cell(struct supervisor *s, struct err *err)
 	s->watch.expected = (struct expected){.dry_run = s->after.config->dry_run, .jailed = true};
 	if (!jail_awaits_admission(&s->after.jail))
 		return 0;
-	ret = jail_admit(&s->after.jail, s->cell, err);
+	ret = jail_admit(&s->after.jail, s->cell, s->watch.cell_fd, err);
 	if (ret < 0)
 		return ret;
 	s->watch.to.type = TO_CELL_GO;

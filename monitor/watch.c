@@ -245,13 +245,10 @@ static void handle_input(struct watch *w)
 /* Said before it read anything hostile, and so to be believed. */
 static void take_jail(struct watch *w)
 {
-	char missing[256], text[512];
+	char missing[384], text[512];
 
 	w->expected.jailed = false;
-	w->after->jail.holds = w->after->last.number & JAIL_HAS_ALL;
-	/* What is nobody inside may be root outside, where nobody else could be had. */
-	if (w->after->jail.uid == 0 || w->after->jail.gid == 0)
-		w->after->jail.holds &= ~(unsigned)JAIL_HAS_IDS;
+	jail_hear(&w->after->jail, w->after->last.number);
 	if (!jail_missing(&w->after->jail, missing, sizeof(missing)) || w->after->config->quiet)
 		return;
 	snprintf(text, sizeof(text), "mayfly: --jail=%s: %s\n", jail_names[w->after->jail.mode],

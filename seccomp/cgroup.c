@@ -256,10 +256,17 @@ int cgroup_make(struct cgroup *ret_cgroup, const struct cgroup_limits *limits,
 	return ret;
 }
 
+void cgroup_join_later(struct cgroup *cgroup)
+{
+	if (cgroup->fd >= 0)
+		close(cgroup->fd);
+	cgroup->fd = -1;
+}
+
 bool cgroup_awaits_cell(const struct cgroup *cgroup)
 {
 	for (unsigned i = 0; i < cgroup->n_dirs; i++)
-		if (!cgroup->dirs[i].is_v2)
+		if (!cgroup->dirs[i].is_v2 || cgroup->fd < 0)
 			return true;
 	return false;
 }
@@ -271,7 +278,7 @@ int cgroup_add(const struct cgroup *cgroup, pid_t cell, struct err *err)
 
 	snprintf(text, sizeof(text), "%d", (int)cell);
 	for (unsigned i = 0; i < cgroup->n_dirs && ret == 0; i++)
-		if (!cgroup->dirs[i].is_v2)
+		if (!cgroup->dirs[i].is_v2 || cgroup->fd < 0)
 			ret = write_file(cgroup->dirs[i].path, "cgroup.procs", text, err);
 	return ret;
 }

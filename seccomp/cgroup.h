@@ -55,10 +55,13 @@ struct cgroup {
 MUST_CHECK int cgroup_make(struct cgroup *ret_cgroup, const struct cgroup_limits *limits,
 			   const uint64_t fitting[CGROUP_CONTROLLER_COUNT], struct err *err);
 
-/* Has version 1 a part in it, so that cgroup_add() is needed? */
+/* A cell was not born into that of version 2: cgroup_add() has to move it there, too. */
+void cgroup_join_later(struct cgroup *cgroup);
+
+/* Is cgroup_add() needed? */
 bool cgroup_awaits_cell(const struct cgroup *cgroup);
 
-/* Moves a cell into the cgroups of version 1. Errors: the host's. */
+/* Moves a cell into the cgroups that it was not born into. Errors: the host's. */
 MUST_CHECK int cgroup_add(const struct cgroup *cgroup, pid_t cell, struct err *err);
 
 /* Cell: overwrites where they are. */

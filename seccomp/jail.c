@@ -2,20 +2,15 @@
 #include "seccomp/jail.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/sanitizer.h"
 #include "seccomp/jail_stages.h"
-
-int jail_without(const struct jail *jail, struct err *err, int error, const char *what)
-{
-	if (jail->mode != JAIL_STRICT)
-		return 0;
-	return err_host(err, error, "--jail=strict: %s", what);
-}
 
 /* The least descriptor of the list that is not below `from`, or -1. */
 static int next_kept(const int *keep, unsigned n_keep, int from)
@@ -77,32 +72,45 @@ int jail_confine(struct jail *jail, const struct jail_limits *limits, jail_trap_
 	return jail_filter(jail, on_trap, err);
 }
 
+static void add_words(char *text, size_t size, const char *words)
+{
+	size_t len = strlen(text);
+
+	snprintf(text + len, size - len, "%s%s", len > 0 ? "; " : "", words);
+}
+
+static void name_missing(const struct jail *jail, char *text, size_t size)
+{
+	const struct {
+		unsigned bit;
+		bool is_expected;
+		const char *words;
+	} parts[] = {
+		{JAIL_HAS_ROOT, (jail->namespaces & CLONE_NEWNS) != 0,
+		 "no empty root can be had here: the cell is left with its caller's"},
+		{JAIL_HAS_IDS, !jail->is_only_id,
+		 "the cell keeps root's user or group, without its capabilities"},
+		{JAIL_HAS_LANDLOCK, true, "no Landlock can be had here"},
+		{JAIL_HAS_FILTERS, !WITH_SANITIZER, "this build has no system-call filters"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		if ((jail->holds & parts[i].bit) == 0 && parts[i].is_expected)
+			add_words(text, size, parts[i].words);
+}
+
 bool jail_missing(const struct jail *jail, char *ret_text, size_t size)
 {
-	static const struct {
-		unsigned bit, needs;
-		const char *text;
-	} parts[] = {
-		{JAIL_HAS_NAMESPACES, 0, "this host gives no namespaces"},
-		{JAIL_HAS_ROOT, JAIL_HAS_NAMESPACES,
-		 "no empty root can be had here: the cell is left with its caller's"},
-		{JAIL_HAS_LANDLOCK, 0, "this kernel has no Landlock"},
-		{JAIL_HAS_FILTERS, 0, "this build has no system-call filters"},
-	};
-	size_t len = 0;
+	char names[JAIL_NAMES_MAX];
 
 	ret_text[0] = '\0';
 	if (jail->mode == JAIL_OFF)
-		return snprintf(ret_text, size, "the cell is not confined") > 0;
-	for (size_t i = 0; i < ARRAY_LEN(parts) && len < size; i++) {
-		if ((jail->holds & parts[i].bit) != 0 ||
-		    (jail->holds & parts[i].needs) != parts[i].needs ||
-		    (WITH_SANITIZER && parts[i].bit == JAIL_HAS_FILTERS))
-			continue;
-		len += (size_t)snprintf(ret_text + len, size - len, "%s%s", len > 0 ? "; " : "",
-					parts[i].text);
-	}
-	return len > 0;
+		add_words(ret_text, size, "the cell is not confined");
+	else if (jail_lacks_namespaces(jail, names))
+		snprintf(ret_text, size, "this host gives no %s", names);
+	if (jail->mode != JAIL_OFF)
+		name_missing(jail, ret_text, size);
+	return ret_text[0] != '\0';
 }
 
 const char *jail_call_name(unsigned call)

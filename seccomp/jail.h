@@ -9,7 +9,7 @@
  *   2  inheritance  every descriptor closed but those that the cell needs; then    jail.c, monitor
  *                   argv, environment and option strings overwritten
  *   3  root         an empty read-only one; the host's is detached                 jail_root.c
- *   -  admission    the supervisor has written the id maps and says go             jail_spawn.c
+ *   -  admission    the supervisor has written the id maps and says go             jail_admit.c
  *   4  identity     ids without meaning, no capability, no new privileges, not     jail_ids.c
  *                   dumpable, no life after the supervisor's
  *   5  limits       a core-scheduling cookie of its own; rlimits                   jail_limits.c
@@ -50,15 +50,14 @@ enum jail_core { JAIL_CORE_AUTO, JAIL_CORE_ON, JAIL_CORE_OFF, JAIL_CORE_COUNT };
 /* What holds a cell; bits. */
 enum {
 	JAIL_HAS_USER_NS = 1 << 0,
-	JAIL_HAS_NAMESPACES = 1 << 1, /* mount, pid, ipc, uts, cgroup */
+	JAIL_HAS_NAMESPACES = 1 << 1, /* mount, pid, ipc, uts, cgroup: all of them */
 	JAIL_HAS_NETWORK_NS = 1 << 2,
 	JAIL_HAS_ROOT = 1 << 3,
 	JAIL_HAS_IDS = 1 << 4, /* of nobody, or of an ordinary user; no capability */
 	JAIL_HAS_CORE = 1 << 5,
 	JAIL_HAS_LANDLOCK = 1 << 6,
 	JAIL_HAS_FILTERS = 1 << 7,
-	JAIL_HAS_CGROUP = 1 << 8,
-	JAIL_HAS_ALL = (1 << 9) - 1
+	JAIL_HAS_ALL = (1 << 8) - 1
 };
 
 /* Whose thread a final filter is for. */
@@ -78,9 +77,11 @@ struct jail {
 	uid_t uid;      /* outside; what the cell is to be for the host */
 	gid_t gid;
 	struct cgroup cgroup; /* that it is born into or put into, if any */
-	int socket;     /* of the cell, once confined: the only one that its filters let it use */
-	int output;     /* and the only file that they let it write to, or -1 */
-	unsigned holds; /* JAIL_HAS_* so far */
+	int socket; /* of the cell, once confined: the only one that its filters let it use */
+	int output; /* and the only file that they let it write to, or -1 */
+	uint64_t namespaces; /* CLONE_NEW* that the cell was given */
+	bool is_only_id;     /* it keeps its caller's ids where there are no others */
+	unsigned holds;      /* JAIL_HAS_* so far */
 };
 
 /* What the cell needs of the host, for its rlimits and filters. */
@@ -110,9 +111,13 @@ bool jail_awaits_admission(const struct jail *jail);
 
 /*
  * Supervisor: puts the cell into its cgroups and writes its id maps; notes in `jail` which ids it
- * could give. Errors: the host's.
+ * could give. `cell_fd` is the descriptor of the cell. Errors: the host's; ids that were asked for and
+ * cannot be given; with `strict` root's, where there are others.
  */
-MUST_CHECK int jail_admit(struct jail *jail, pid_t cell, struct err *err);
+MUST_CHECK int jail_admit(struct jail *jail, pid_t cell, int cell_fd, struct err *err);
+
+/* Supervisor: takes the cell's word for what holds it, as far as it can know. */
+void jail_hear(struct jail *jail, unsigned holds);
 
 /* Cell, stage 2: closes every descriptor but the `n_keep` in `keep`. Errors: the host's. */
 MUST_CHECK int jail_close_others(const int *keep, unsigned n_keep, struct err *err);
@@ -131,6 +136,10 @@ MUST_CHECK int jail_confine(struct jail *jail, const struct jail_limits *limits,
 
 /* Cell, stage 8, for the calling thread. Errors: the host's. */
 MUST_CHECK int jail_seal(const struct jail *jail, enum jail_role role, struct err *err);
+
+/* Are there namespaces that the cell was not given? Then "namespaces", or which, in `ret_text`. */
+#define JAIL_NAMES_MAX 64 /* all their names */
+bool jail_lacks_namespaces(const struct jail *jail, char ret_text[JAIL_NAMES_MAX]);
 
 /* Is there a part that the mode wants and does not hold? Words for all of them in `ret_text`. */
 bool jail_missing(const struct jail *jail, char *ret_text, size_t size);

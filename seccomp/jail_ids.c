@@ -15,9 +15,10 @@
 /* libc's own functions would first tell the other threads, of which there are none yet. */
 static int become(uid_t uid, gid_t gid)
 {
-	if (syscall(SYS_setresgid, gid, gid, gid) < 0 || syscall(SYS_setresuid, uid, uid, uid) < 0)
-		return -errno;
-	return 0;
+	int ret = syscall(SYS_setresgid, gid, gid, gid) < 0 ? -errno : 0;
+
+	/* Either is worth having without the other. */
+	return syscall(SYS_setresuid, uid, uid, uid) < 0 ? -errno : ret;
 }
 
 /* What a later exec could give back. Who has no right to drop them has none to keep. */
@@ -41,7 +42,7 @@ static int drop_capabilities(void)
 int jail_drop_ids(struct jail *jail, struct err *err)
 {
 	bool own_user_ns = (jail->holds & JAIL_HAS_USER_NS) != 0;
-	bool is_root;
+	bool is_kept;
 	int ret = 0;
 
 	if ((ret = drop_bounding_set()) < 0)
@@ -53,15 +54,16 @@ int jail_drop_ids(struct jail *jail, struct err *err)
 		ret = become(JAIL_NOBODY, JAIL_NOBODY);
 	else if (jail->own_uid == 0)
 		ret = become(jail->uid, jail->gid);
-	/* Root of a container may have no nobody, or no right to become it: it stays what it is. */
-	is_root = ret < 0;
-	if ((ret == -EINVAL || ret == -EPERM) && !jail->ids_asked)
-		ret = 0;
-	if (ret < 0)
+	/*
+	 * Root of a container may have no nobody, or no right to become it: it stays what it is. A
+	 * namespace without a map has no nobody either: the supervisor knows who that is outside.
+	 */
+	is_kept = ret < 0 && !own_user_ns;
+	if (ret < 0 && ((ret != -EINVAL && ret != -EPERM) || jail->ids_asked))
 		return err_host(err, -ret, "jail: ids %u and %u", jail->uid, jail->gid);
 	if ((ret = drop_capabilities()) < 0)
 		return err_host(err, -ret, "jail: capabilities");
-	if (!is_root)
+	if (!is_kept)
 		jail->holds |= JAIL_HAS_IDS;
 	return 0;
 }

@@ -55,7 +55,8 @@ int jail_restrict_files(struct jail *jail, struct err *err)
 		jail->holds |= JAIL_HAS_LANDLOCK;
 		return 0;
 	}
-	if (ret == -ENOSYS || ret == -EOPNOTSUPP)
+	/* EPERM: a filter around us that does not know it. */
+	if (ret == -ENOSYS || ret == -EOPNOTSUPP || ret == -EPERM)
 		return jail_without(jail, err, -ret, "Landlock");
 	return err_host(err, -ret, "jail: Landlock");
 }

@@ -8,6 +8,7 @@
  * tree: the old one stays in the namespace, out of reach of who has no capability. [fsmount(2)]
  */
 #include <errno.h>
+#include <sched.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -58,7 +59,7 @@ int jail_empty_root(struct jail *jail, struct err *err)
 {
 	int ret;
 
-	if ((jail->holds & JAIL_HAS_NAMESPACES) == 0)
+	if ((jail->namespaces & CLONE_NEWNS) == 0)
 		return 0;
 	ret = replace_root((jail->holds & JAIL_HAS_USER_NS) != 0);
 	if (ret < 0)

@@ -14,7 +14,13 @@
  * A part that the host does not have: goes on without it, or with `strict` refuses. `error` is the
  * host's. Returns 0 or an error.
  */
-MUST_CHECK int jail_without(const struct jail *jail, struct err *err, int error, const char *what);
+MUST_CHECK static inline int jail_without(const struct jail *jail, struct err *err, int error,
+					  const char *what)
+{
+	if (jail->mode != JAIL_STRICT)
+		return 0;
+	return err_host(err, error, "--jail=strict: %s", what);
+}
 
 MUST_CHECK int jail_drop_ids(struct jail *jail, struct err *err);
 MUST_CHECK int jail_set_core(struct jail *jail, struct err *err);

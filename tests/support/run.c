@@ -88,6 +88,13 @@ void run_as(unsigned uid)
 	run_uid = uid;
 }
 
+static void (*run_enter)(void);
+
+void run_after(void (*enter)(void))
+{
+	run_enter = enter;
+}
+
 const char *public_copy(const char *path)
 {
 	const char *copy = scratch(strrchr(path, '/') + 1);
@@ -131,6 +138,8 @@ static void become(const char *const argv[], const int in[2], const int out[2], 
 	heed_signals();
 	if (run_uid != 0)
 		become_user(run_uid);
+	if (run_enter != NULL)
+		run_enter();
 	setenv("ASAN_OPTIONS", "detect_leaks=1", 1); /* the tests themselves leak, and may */
 	execv(argv[0], (char *const *)(uintptr_t)argv);
 	fprintf(stderr, "%s: %s\n", argv[0], strerror(errno));

@@ -50,6 +50,9 @@ void heed_signals(void);
  */
 void run_as(unsigned uid);
 
+/* From now on programs are started by a process that has called this; NULL: nothing. */
+void run_after(void (*enter)(void));
+
 /* A copy of a program that every user may run; its path, which goes with the test. */
 const char *public_copy(const char *path);
 

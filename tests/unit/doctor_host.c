@@ -270,12 +270,12 @@ Test(doctor_host, judges_a_jail_by_what_holds_the_cell)
 		{JAIL_HAS_FILTERS, "system-call filters", LACKING},
 	};
 
-	doctor_judge_jail(&doctor, JAIL_HAS_ALL);
+	doctor_judge_jail(&doctor, &(struct jail){.holds = JAIL_HAS_ALL});
 	for (unsigned i = 0; i < doctor.n; i++)
 		cr_assert_eq(doctor.findings[i].verdict, GOOD, "%s", doctor.findings[i].name);
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
 		doctor.n = 0;
-		doctor_judge_jail(&doctor, JAIL_HAS_ALL & ~parts[i].part);
+		doctor_judge_jail(&doctor, &(struct jail){.holds = JAIL_HAS_ALL & ~parts[i].part});
 		for (unsigned j = 0; j < doctor.n; j++) {
 			const struct finding *finding = &doctor.findings[j];
 			bool is_it = strcmp(finding->name, parts[i].name) == 0;
