@@ -3,9 +3,9 @@
 
 GUEST_FLAGS := -std=gnu17 -I. $(REPRODUCIBLE) -O2 -ffreestanding -march=x86-64 -mgeneral-regs-only \
 	-mno-red-zone -fno-pic -fno-pie -fno-stack-protector -fcf-protection=none \
-	-fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns \
+	-ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns \
 	-Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla -Werror
-GUEST_LDFLAGS := -nostdlib -static -T images/lib/link.ld -z noexecstack --build-id=none
+GUEST_LDFLAGS := -nostdlib -static -T images/lib/link.ld -z noexecstack --gc-sections --build-id=none
 
 GUESTS_OUT := $(BUILD)/guests
 GUESTS := probe smp act

@@ -90,17 +90,15 @@ void act_keyboard(void)
 	out8(PORT_I8042_COMMAND, I8042_RESET);
 }
 
-static GUEST_USER_DATA char greeting[] = "hello from ring 3\n";
-
-GUEST_USER static void in_ring_3(void)
+static void in_ring_3(uint64_t argument)
 {
-	user_print(greeting);
-	user_exit();
+	print("hello from ring %u\n", read_cs() & (uint32_t)argument);
 }
 
 void act_user(void)
 {
-	user_run(in_ring_3);
+	lapic_init();
+	user_run(in_ring_3, 3);
 }
 
 static void sleep_for_good(uint32_t cpu)

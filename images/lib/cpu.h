@@ -43,6 +43,14 @@ static inline uint64_t read_tsc(void)
 	return (uint64_t)high << 32 | low;
 }
 
+static inline uint16_t read_cs(void)
+{
+	uint16_t value;
+
+	__asm__ volatile("mov %%cs, %0" : "=r"(value));
+	return value;
+}
+
 static inline uint64_t read_cr2(void)
 {
 	uint64_t value;

@@ -3,7 +3,8 @@
  * guest.h - the small library under our own guests.
  *
  * One address space, mapped one to one. Ring 0 is integer-only and sparing with instructions,
- * because some hosts emulate it one by one; what takes time belongs in ring 3 (user.c).
+ * because some hosts emulate it one by one; what takes time belongs in ring 3 (user.c). What is said
+ * to be for both rings may be called there; the rest is for ring 0, or touches no privilege.
  */
 #ifndef MAYFLY_GUEST_H
 #define MAYFLY_GUEST_H
@@ -41,7 +42,7 @@ uint32_t guest_main(void);
 
 /* print.c */
 
-/* On the serial port; %s %c %u %x %p and their l forms, with a width and 0. */
+/* On the serial port, from both rings; %s %c %u %x %p and their l forms, with a width and 0. */
 void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 _Noreturn void guest_exit(uint32_t status);
@@ -61,13 +62,28 @@ bool same_text(const char *a, const char *b);
 const char *next_word(void);
 /* It as a number, decimal or with 0x; ends the guest where there is none. */
 uint64_t next_number(void);
+/* The next next_word() gives the same word again. */
+void keep_word(void);
+/* What follows `name=` in `word`; NULL if it is another's. */
+const char *value_of(const char *word, const char *name);
+/* Where `what` begins in `text`; NULL: nowhere. */
+const char *find_text(const char *text, const char *what);
+/* The number at `*at`, which moves behind it; ends the guest where there is none. */
+uint64_t parse_number(const char **at);
+
+/* Takes words of the form name=number for as long as they come; ends the guest at an unknown name. */
+struct option {
+	const char *name;
+	uint64_t *value;
+};
+void take_options(const struct option *options, unsigned n);
 
 /* cpu.h's larger half: paging.c, interrupts.c, lapic.c, smp.c, user.c */
 
 /* Maps the GiB that holds `gpa` one to one, for registers above the first. */
 void map_gib_of(uint64_t gpa);
-/* Lets ring 3 use what is marked GUEST_USER. */
-void map_for_user(void);
+/* Lets ring 3 use this memory, or these registers; all in one GiB. */
+void map_for_user(uint64_t gpa, uint64_t len);
 
 /* What an interrupt or exception finds; the handler may change it. */
 struct frame {
@@ -119,13 +135,28 @@ bool smp_start(uint32_t cpu, void (*entry)(uint32_t cpu));
 /* How many CPUs the MADT or, without ACPI, the MP table names. */
 unsigned smp_count(void);
 
-#define GUEST_USER      __attribute__((section(".user.text")))
-#define GUEST_USER_DATA __attribute__((section(".user.data")))
+/* Runs `function` in ring 3 of this CPU, with interrupts on, until it returns. After lapic_init(). */
+void user_run(void (*function)(uint64_t argument), uint64_t argument);
+/* Calls `function` in ring 0, with interrupts off, from both rings. */
+uint64_t in_ring_0(uint64_t (*function)(uint64_t argument), uint64_t argument);
 
-/* Runs `function`, marked GUEST_USER, in ring 3, where it may use user_print() and user_exit(). */
-void user_run(void (*function)(void));
-void user_print(const char *text);
-_Noreturn void user_exit(void);
+/* wait.c: both rings, on CPUs with a LAPIC that is on */
+
+/* Sleeps until `*word` is another than `seen`. Whoever changes it does so by change_word(). */
+void wait_change(const volatile uint32_t *word, uint32_t seen);
+/* Adds one to it, and wakes who waits. */
+void change_word(volatile uint32_t *word);
+/* Calls `function` on CPUs 0 (this one) to n-1, in ring 3, and returns when all have. */
+void run_on_cpus(unsigned n, void (*function)(uint32_t cpu));
+
+/* memory.c: both rings, one CPU */
+
+/* Whole pages of zeros; ends the guest where there are none left. */
+void *memory_take(uint64_t len);
+/* All of it, at once. */
+void memory_give_back(void);
+/* Where it ends. */
+uint64_t memory_end(void);
 
 /* tables.c */
 

@@ -12,8 +12,6 @@
 #define PAGE_2M    (UINT64_C(1) << 21)
 #define TABLES_MAX 8
 
-extern char guest_user[];
-
 static uint64_t *new_table(void)
 {
 	static uint64_t tables[TABLES_MAX][ENTRIES] __attribute__((aligned(4096)));
@@ -50,12 +48,16 @@ void map_gib_of(uint64_t gpa)
 	write_cr3(read_cr3());
 }
 
-void map_for_user(void)
+void map_for_user(uint64_t gpa, uint64_t len)
 {
-	uint64_t *pdpt = table_of(&pml4()[0]), *directory = table_of(&pdpt[0]);
+	uint64_t *pdpt = table_of(&pml4()[gpa >> 39]), *entry = &pdpt[gpa >> 30 & (ENTRIES - 1)];
+	uint64_t *directory;
 
-	pml4()[0] |= USER;
-	pdpt[0] |= USER;
-	directory[(uintptr_t)guest_user / PAGE_2M] |= USER;
+	map_gib_of(gpa);
+	directory = table_of(entry);
+	pml4()[gpa >> 39] |= USER;
+	*entry |= USER;
+	for (uint64_t at = gpa / PAGE_2M; at * PAGE_2M < gpa + len; at++)
+		directory[at & (ENTRIES - 1)] |= USER;
 	write_cr3(read_cr3());
 }

@@ -81,28 +81,47 @@ static void vprint(const char *format, va_list args)
 	}
 }
 
-void print(const char *format, ...)
-{
+struct job {
+	const char *format;
 	va_list args;
+};
 
-	va_start(args, format);
-	vprint(format, args);
-	va_end(args);
+static uint64_t print_job(uint64_t argument)
+{
+	struct job *job = (struct job *)argument;
+
+	vprint(job->format, job->args);
+	return 0;
 }
 
-_Noreturn void guest_exit(uint32_t status)
+void print(const char *format, ...)
 {
-	out32(PORT_EXIT, status);
+	struct job job = {.format = format};
+
+	va_start(job.args, format);
+	in_ring_0(print_job, (uintptr_t)&job);
+	va_end(job.args);
+}
+
+static _Noreturn uint64_t exit_with(uint64_t status)
+{
+	out32(PORT_EXIT, (uint32_t)status);
 	for (;;)
 		__asm__ volatile("cli; hlt");
 }
 
+_Noreturn void guest_exit(uint32_t status)
+{
+	in_ring_0(exit_with, status);
+	__builtin_unreachable();
+}
+
 _Noreturn void guest_fail(const char *format, ...)
 {
-	va_list args;
+	struct job job = {.format = format};
 
-	va_start(args, format);
-	vprint(format, args);
-	va_end(args);
+	va_start(job.args, format);
+	in_ring_0(print_job, (uintptr_t)&job);
+	va_end(job.args);
 	guest_exit(120);
 }

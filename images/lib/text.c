@@ -46,12 +46,33 @@ bool same_text(const char *a, const char *b)
 	return len == strlen(b) && memcmp(a, b, len) == 0;
 }
 
+const char *find_text(const char *text, const char *what)
+{
+	size_t len = strlen(what);
+
+	for (; strlen(text) >= len; text++)
+		if (memcmp(text, what, len) == 0)
+			return text;
+	return NULL;
+}
+
+static bool kept;
+
+void keep_word(void)
+{
+	kept = true;
+}
+
 const char *next_word(void)
 {
 	static const char *cursor;
 	static char word[WORD_MAX];
 	size_t len = 0;
 
+	if (kept) {
+		kept = false;
+		return word[0] != '\0' ? word : NULL;
+	}
 	if (cursor == NULL)
 		cursor = guest_boot.cmdline;
 	while (*cursor == ' ')
@@ -71,24 +92,71 @@ static int digit_of(char c)
 	return -1;
 }
 
+uint64_t parse_number(const char **at)
+{
+	bool hex = (*at)[0] == '0' && (*at)[1] == 'x';
+	const char *digits = hex ? *at + 2 : *at, *c = digits;
+	int base = hex ? 16 : 10, digit;
+	uint64_t number = 0;
+
+	while ((digit = digit_of(*c)) >= 0 && digit < base) {
+		number = number * (uint64_t)base + (uint64_t)digit;
+		c++;
+	}
+	if (c == digits)
+		guest_fail("no number: %s\n", *at);
+	*at = c;
+	return number;
+}
+
+static uint64_t number_of(const char *text)
+{
+	const char *end = text;
+	uint64_t number = parse_number(&end);
+
+	if (*end != '\0')
+		guest_fail("no number: %s\n", text);
+	return number;
+}
+
 uint64_t next_number(void)
 {
 	const char *word = next_word();
-	uint64_t number = 0;
-	int base = 10;
 
 	if (word == NULL)
 		guest_fail("a number is missing\n");
-	if (word[0] == '0' && word[1] == 'x') {
-		base = 16;
-		word += 2;
-	}
-	for (; *word != '\0'; word++) {
-		int digit = digit_of(*word);
+	return number_of(word);
+}
 
-		if (digit < 0 || digit >= base)
-			guest_fail("no number: %s\n", word);
-		number = number * (uint64_t)base + (uint64_t)digit;
+const char *value_of(const char *word, const char *name)
+{
+	size_t len = strlen(name);
+
+	return strlen(word) > len && memcmp(word, name, len) == 0 && word[len] == '='
+		       ? word + len + 1
+		       : NULL;
+}
+
+static void take_option(const char *word, const struct option *options, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		const char *value = value_of(word, options[i].name);
+
+		if (value != NULL) {
+			*options[i].value = number_of(value);
+			return;
+		}
 	}
-	return number;
+	guest_fail("no such option: %s\n", word);
+}
+
+/* A name with a dot is a parameter of somebody's driver. */
+void take_options(const struct option *options, unsigned n)
+{
+	const char *word;
+
+	while ((word = next_word()) != NULL && find_text(word, "=") != NULL)
+		if (find_text(word, ".") == NULL)
+			take_option(word, options, n);
+	keep_word();
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * user.c - ring 3, and its two system calls: print a text, and be done.
+ * user.c - ring 3, where code runs at full speed on every host, and its way to ring 0 and back.
  *
- * They come as the undefined instruction: an exception is the one way from ring 3 that every
+ * The call comes as the undefined instruction: an exception is the one way from ring 3 that every
  * substrate takes. (On kvm_pvm, SYSCALL arrives in ring 3 again, and INT n is undefined itself.)
- * Everything that runs there is marked GUEST_USER: ring 3 sees no other page.
+ * Ring 3 may use all memory and may call anything: the rings of these guests are about speed.
  */
 #include "images/lib/interrupts.h"
 
@@ -15,43 +15,48 @@
 #define CALL_LEN    2 /* of UD2 */
 #define RING_MASK   3
 
-enum { CALL_PRINT, CALL_EXIT };
+/* user_entry.S. user_enter() keeps its stack in `kept`, and returns when user_leave() gets that. */
+extern void user_enter(void (*function)(uint64_t), uint64_t argument, void *stack, uint64_t *kept);
+extern _Noreturn void user_leave(uint64_t kept);
+extern uint64_t user_call(uint64_t (*function)(uint64_t), uint64_t argument);
 
-/* user_entry.S: returns when user_leave() is called. */
-extern void user_enter(void (*function)(void), void *stack);
-extern void user_leave(void);
-
-static GUEST_USER_DATA uint8_t stack[8192] __attribute__((aligned(16)));
+static uint8_t stacks[GUEST_CPUS_MAX][8192] __attribute__((aligned(16)));
+static uint64_t kept_stacks[GUEST_CPUS_MAX];
 
 static void handle_call(struct frame *frame)
 {
-	if ((frame->cs & RING_MASK) == 0)
+	uint64_t (*function)(uint64_t) = (uint64_t(*)(uint64_t))frame->rdi;
+
+	if (frame->rip != (uintptr_t)user_call)
 		guest_fail("undefined instruction at %lx\n", frame->rip);
-	if (frame->rdi == CALL_EXIT)
-		user_leave();
-	print("%s", (const char *)frame->rsi);
 	frame->rip += CALL_LEN;
+	frame->rax = function(frame->rsi);
 }
 
-void user_run(void (*function)(void))
+uint64_t in_ring_0(uint64_t (*function)(uint64_t), uint64_t argument)
 {
-	map_for_user();
+	return (read_cs() & RING_MASK) == 0 ? function(argument) : user_call(function, argument);
+}
+
+static _Noreturn uint64_t leave(uint64_t unused)
+{
+	(void)unused;
+	user_leave(kept_stacks[lapic_id()]);
+}
+
+/* What the function given to user_run() returns to. */
+static void done(void)
+{
+	user_call(leave, 0);
+}
+
+void user_run(void (*function)(uint64_t), uint64_t argument)
+{
+	unsigned cpu = lapic_id();
+	uintptr_t *top = (uintptr_t *)(stacks[cpu] + sizeof(stacks[cpu])) - 1;
+
+	map_for_user(0, memory_end());
 	interrupts_handle(CALL_VECTOR, handle_call);
-	user_enter(function, stack + sizeof(stack) - 8);
-}
-
-GUEST_USER static void system_call(uint64_t call, const char *text)
-{
-	__asm__ volatile("ud2" : : "D"(call), "S"(text) : "memory");
-}
-
-GUEST_USER void user_print(const char *text)
-{
-	system_call(CALL_PRINT, text);
-}
-
-GUEST_USER _Noreturn void user_exit(void)
-{
-	system_call(CALL_EXIT, "");
-	__builtin_unreachable();
+	*top = (uintptr_t)done;
+	user_enter(function, argument, top, &kept_stacks[cpu]);
 }

@@ -7,8 +7,9 @@
 #define RFLAGS_USER (X86_EFLAGS_IF | X86_EFLAGS_FIXED)
 
 	.text
-	.global user_enter, user_leave
+	.global user_enter, user_leave, user_call
 
+/* rdi: function, rsi: its argument, rdx: its stack, rcx: where to keep ours */
 user_enter:
 	push	%rbx
 	push	%rbp
@@ -16,16 +17,18 @@ user_enter:
 	push	%r13
 	push	%r14
 	push	%r15
-	mov	%rsp, kernel_stack(%rip)
+	mov	%rsp, (%rcx)
 	pushq	$SELECTOR_USER_DATA
-	push	%rsi
+	push	%rdx
 	pushq	$RFLAGS_USER
 	pushq	$SELECTOR_USER_CODE
 	push	%rdi
+	mov	%rsi, %rdi
 	iretq
 
+/* rdi: what user_enter() kept */
 user_leave:
-	mov	kernel_stack(%rip), %rsp
+	mov	%rdi, %rsp
 	pop	%r15
 	pop	%r14
 	pop	%r13
@@ -34,9 +37,9 @@ user_leave:
 	pop	%rbx
 	ret
 
-	.bss
-	.balign 8
-kernel_stack:
-	.quad	0
+/* rdi: function for ring 0, rsi: its argument; its result comes in rax. The handler steps over UD2. */
+user_call:
+	ud2
+	ret
 
 	.section .note.GNU-stack, "", @progbits
