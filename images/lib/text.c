@@ -46,12 +46,19 @@ bool same_text(const char *a, const char *b)
 	return len == strlen(b) && memcmp(a, b, len) == 0;
 }
 
+static bool begins_with(const char *text, const char *what)
+{
+	while (*what != '\0' && *text == *what) {
+		text++;
+		what++;
+	}
+	return *what == '\0';
+}
+
 const char *find_text(const char *text, const char *what)
 {
-	size_t len = strlen(what);
-
-	for (; strlen(text) >= len; text++)
-		if (memcmp(text, what, len) == 0)
+	for (; *text != '\0'; text++)
+		if (begins_with(text, what))
 			return text;
 	return NULL;
 }
@@ -132,9 +139,7 @@ const char *value_of(const char *word, const char *name)
 {
 	size_t len = strlen(name);
 
-	return strlen(word) > len && memcmp(word, name, len) == 0 && word[len] == '='
-		       ? word + len + 1
-		       : NULL;
+	return begins_with(word, name) && word[len] == '=' ? word + len + 1 : NULL;
 }
 
 static void take_option(const char *word, const struct option *options, unsigned n)
