@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <sys/mman.h>
 
+#include "base/clock.h"
+
 #define PROBES_MAX 64 /* what a guest that exits from everywhere can cost */
 
 struct counters *counters_new(unsigned n_vcpus)
@@ -16,25 +18,18 @@ struct counters *counters_new(unsigned n_vcpus)
 	return map == MAP_FAILED ? NULL : map;
 }
 
-static uint64_t to_ns(struct timespec time)
+void counters_start(struct counters *counters, int64_t started_ns)
 {
-	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
-
-void counters_start(struct counters *counters, struct timespec started)
-{
-	atomic_store(&counters->phases[PHASE_START], to_ns(started));
+	atomic_store(&counters->phases[PHASE_START], (uint64_t)started_ns);
 }
 
 void counters_stamp(struct counters *counters, enum phase phase)
 {
-	struct timespec now;
 	uint64_t none = 0;
 
 	if (counters == NULL || atomic_load(&counters->phases[phase]) != 0)
 		return;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	atomic_compare_exchange_strong(&counters->phases[phase], &none, to_ns(now));
+	atomic_compare_exchange_strong(&counters->phases[phase], &none, (uint64_t)clock_ns());
 }
 
 static bool same(const struct exit_key *a, const struct exit_key *b)

@@ -10,7 +10,6 @@
 #define MAYFLY_BASE_COUNTERS_H
 
 #include <stdint.h>
-#include <time.h>
 
 #define COUNTERS_VCPUS_MAX 32
 #define COUNTERS_ROWS      1024 /* a power of two */
@@ -98,15 +97,15 @@ struct vcpu_counters { /* [vcpu]: its own thread */
 };
 
 struct counters {
-	_Atomic uint64_t phases[PHASE_COUNT]; /* ns of CLOCK_MONOTONIC; 0: not reached */
+	_Atomic uint64_t phases[PHASE_COUNT]; /* clock_ns(); 0: not reached */
 	struct vcpu_counters vcpus[];         /* one for each vCPU */
 };
 
 /* Maps counters for `n_vcpus`, shared with children. NULL where the host has no memory. */
 struct counters *counters_new(unsigned n_vcpus);
 
-/* Sets PHASE_START to a moment of CLOCK_MONOTONIC. */
-void counters_start(struct counters *counters, struct timespec started);
+/* Sets PHASE_START to a moment of clock_ns(). */
+void counters_start(struct counters *counters, int64_t started_ns);
 
 /* Stamps the end of a phase, the first time it is called. `counters` may be NULL. Any thread. */
 void counters_stamp(struct counters *counters, enum phase phase);

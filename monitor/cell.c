@@ -7,14 +7,14 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/msg.h"
 #include "base/sanitizer.h"
 #include "boot-proto/cmdline.h"
 
-#define STOP_TIMEOUT_MS   200  /* for vCPUs to say what they were doing */
-#define OUTPUT_TIMEOUT_MS 5000 /* for a slow reader to take the last output */
+#define STOP_TIMEOUT_MS   200                /* for vCPUs to say what they were doing */
+#define OUTPUT_PATIENCE   (5 * CLOCK_SECOND) /* with a slow reader of the last output */
 #define DRAIN_INTERVAL_US 10000
 
 /*
@@ -299,21 +299,15 @@ static void run(void)
 	}
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* What is kept goes to a slow reader, as long as the supervisor has the patience. */
 static void finish_output(void)
 {
-	int64_t deadline = now_ms() + OUTPUT_TIMEOUT_MS, left;
+	int64_t deadline = clock_ns() + OUTPUT_PATIENCE;
+	int left_ms;
 
-	while (!uart_drain(&cell.vm.uart) && !cell.hurried && (left = deadline - now_ms()) > 0) {
-		uart_wait(&cell.vm.uart, cell.spec->socket, (int)left);
+	while (!uart_drain(&cell.vm.uart) && !cell.hurried &&
+	       (left_ms = clock_poll_ms(deadline)) > 0) {
+		uart_wait(&cell.vm.uart, cell.spec->socket, left_ms);
 		listen_to_supervisor();
 	}
 }

@@ -9,9 +9,9 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 
 #define COPY_CHUNK 65536
@@ -27,14 +27,6 @@ int files_reserve_standard(struct err *err)
 		if ((standard[fd].revents & POLLNVAL) != 0 && open("/dev/null", O_RDWR) != fd)
 			return err_host(err, errno, "/dev/null");
 	return 0;
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static int open_kvm(int *ret_fd, struct err *err)
@@ -63,30 +55,29 @@ static int open_image(const char *what, const char *path, struct boot_image *ret
 	return 0;
 }
 
-/* Waits for standard input; for the time limit at most, which is -1 where there is none. */
-static int await_image(int64_t deadline_ms, struct err *err)
+/* Waits for standard input, until then at most. */
+static int await_image(int64_t deadline, struct err *err)
 {
 	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
-	int64_t left;
+	int left_ms;
 
 	do {
-		left = deadline_ms < 0 ? -1 : deadline_ms - now_ms();
-		if (deadline_ms >= 0 && left <= 0) {
+		left_ms = clock_poll_ms(deadline);
+		if (left_ms == 0) {
 			err_set_input(err, "image \"-\": the time limit ended the run before it "
 					   "was read");
 			err->status = EXIT_STATUS_TIMEOUT;
 			return -ETIMEDOUT;
 		}
-	} while (poll(&input, 1, left > INT32_MAX ? INT32_MAX : (int)left) <= 0);
+	} while (poll(&input, 1, left_ms) <= 0);
 	return 0;
 }
 
 /* An image on standard input may be a pipe: it is read to its end, as far as it could ever fit. */
 static int spool_image(const struct config *config, struct boot_image *ret_image, struct err *err)
 {
-	int64_t deadline_ms = config->timeout_ns > 0
-				      ? now_ms() + (int64_t)(config->timeout_ns / 1000000)
-				      : -1;
+	int64_t deadline = config->timeout_ns > 0 ? clock_ns() + (int64_t)config->timeout_ns
+						  : CLOCK_NEVER;
 	SCOPE_FD int fd = memfd_create("image", MFD_CLOEXEC);
 	static uint8_t chunk[COPY_CHUNK];
 	uint64_t len = 0;
@@ -95,7 +86,7 @@ static int spool_image(const struct config *config, struct boot_image *ret_image
 	if (fd < 0)
 		return err_host(err, errno, "image \"-\"");
 	for (;;) {
-		int ret = await_image(deadline_ms, err);
+		int ret = await_image(deadline, err);
 
 		if (ret < 0)
 			return ret;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main.c - the story of a run. */
 #include <stdio.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "monitor/cli.h"
 #include "monitor/doctor.h"
 #include "monitor/epilogue.h"
@@ -12,17 +12,16 @@
 int main(int argc, char **argv)
 {
 	static struct cli cli;
-	struct timespec started;
+	const int64_t started_ns = clock_ns();
 	struct err err = {0};
 
-	clock_gettime(CLOCK_MONOTONIC, &started);
 	if (files_reserve_standard(&err) < 0 || cli_parse(argc, argv, &cli, &err) < 0) {
 		epilogue_print_error(&err);
 		return err.status;
 	}
 	switch (cli.command) {
 	case CLI_RUN:
-		return supervisor_run(&cli.config, started);
+		return supervisor_run(&cli.config, started_ns);
 	case CLI_DOCTOR:
 		return epilogue_flush(doctor_run(cli.doctor_json));
 	case CLI_VERSION:

@@ -187,7 +187,7 @@ static int limit_cell(struct supervisor *s, struct err *err)
 	return cgroup_make(&s->after.jail.cgroup, &config->cgroup, fitting, err);
 }
 
-static int set_up(struct supervisor *s, struct timespec started, struct err *err)
+static int set_up(struct supervisor *s, int64_t started_ns, struct err *err)
 {
 	const struct config *config = s->after.config;
 	int ret;
@@ -197,7 +197,7 @@ static int set_up(struct supervisor *s, struct timespec started, struct err *err
 		s->after.counters = counters_new(config->n_cpus);
 		if (s->after.counters == NULL)
 			return err_host(err, ENOMEM, "counters");
-		counters_start(s->after.counters, started);
+		counters_start(s->after.counters, started_ns);
 		counters_stamp(s->after.counters, PHASE_CONFIG);
 	}
 	if ((ret = files_open(config, &s->files, err)) < 0 ||
@@ -210,7 +210,7 @@ static int set_up(struct supervisor *s, struct timespec started, struct err *err
 	return start_cell(s, err);
 }
 
-int supervisor_run(const struct config *config, struct timespec started)
+int supervisor_run(const struct config *config, int64_t started_ns)
 {
 	static struct supervisor supervisor; /* some 14 KiB of messages: not for a stack */
 	struct supervisor *s = &supervisor;
@@ -221,7 +221,7 @@ int supervisor_run(const struct config *config, struct timespec started)
 	s->after.outcome.kind = OUTCOME_CELL_DIED;
 	s->after.jail = jail_plan((enum jail_mode)config->jail, (enum jail_core)config->core_sched,
 				  config->uid, config->gid);
-	ret = set_up(s, started, &err);
+	ret = set_up(s, started_ns, &err);
 	if (ret == 0 && !config->dry_run)
 		ret = send_cpuid(s, &err);
 	if (ret < 0) {

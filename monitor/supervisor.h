@@ -8,11 +8,11 @@
 #ifndef MAYFLY_MONITOR_SUPERVISOR_H
 #define MAYFLY_MONITOR_SUPERVISOR_H
 
-#include <time.h>
+#include <stdint.h>
 
 #include "monitor/config.h"
 
-/* Carries out one run. Returns the exit status of the program; all has been said. */
-int supervisor_run(const struct config *config, struct timespec started);
+/* Carries out one run, begun at this moment of clock_ns(). Returns the exit status of the program; all has been said. */
+int supervisor_run(const struct config *config, int64_t started_ns);
 
 #endif

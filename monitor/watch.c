@@ -9,18 +9,15 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/msg.h"
 #include "monitor/options.h"
 #include "monitor/outlet.h"
 
-#define SECOND        INT64_C(1000000000)
-#define MILLISECOND   INT64_C(1000000)
-#define ASK_PATIENCE  (5 * SECOND)
-#define STOP_PATIENCE (500 * MILLISECOND)
-#define NEVER         INT64_MAX
+#define ASK_PATIENCE  (5 * CLOCK_SECOND)
+#define STOP_PATIENCE (500 * CLOCK_MILLISECOND)
 
 /*
  * Standard error while there is a cell: neither it nor a signal waits for a reader. What that one does
@@ -51,19 +48,11 @@ void watch_say_the_rest(void)
 		outlet_wait(&user, -1, 1000);
 }
 
-static int64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
-}
-
 void watch_init(struct watch *w, struct epilogue *after, uint64_t limit_ns)
 {
 	w->after = after;
-	w->limit_at = limit_ns > 0 ? now_ns() + (int64_t)limit_ns : NEVER;
-	w->step_at = NEVER;
+	w->limit_at = limit_ns > 0 ? clock_ns() + (int64_t)limit_ns : CLOCK_NEVER;
+	w->step_at = CLOCK_NEVER;
 }
 
 void watch_signal(const struct watch *w, int signal)
@@ -112,8 +101,8 @@ static void stop_cell(struct watch *w)
 	if (w->state >= WATCH_STOPPING)
 		return;
 	w->state = WATCH_STOPPING;
-	w->limit_at = NEVER;
-	w->step_at = now_ns() + STOP_PATIENCE;
+	w->limit_at = CLOCK_NEVER;
+	w->step_at = clock_ns() + STOP_PATIENCE;
 	send_to_cell(w, TO_CELL_STOP);
 }
 
@@ -126,7 +115,7 @@ static void send_ctrl_alt_del(struct watch *w)
 static void ask_guest(struct watch *w)
 {
 	w->state = WATCH_ASKED;
-	w->step_at = now_ns() + ASK_PATIENCE;
+	w->step_at = clock_ns() + ASK_PATIENCE;
 	send_ctrl_alt_del(w);
 }
 
@@ -165,11 +154,11 @@ static void handle_signals(struct watch *w)
 
 static void handle_timers(struct watch *w)
 {
-	int64_t now = now_ns();
+	int64_t now = clock_ns();
 
 	if (now >= w->limit_at && w->state < WATCH_STOPPING) {
 		w->after->outcome.kind = OUTCOME_TIME_LIMIT;
-		w->limit_at = NEVER;
+		w->limit_at = CLOCK_NEVER;
 		stop_cell(w);
 	} else if (now >= w->step_at) {
 		if (w->state == WATCH_ASKED)
@@ -309,12 +298,7 @@ static bool listens_to_input(const struct watch *w)
 
 static int poll_timeout_ms(const struct watch *w)
 {
-	int64_t at = w->limit_at < w->step_at ? w->limit_at : w->step_at, left;
-
-	if (at == NEVER)
-		return -1;
-	left = (at - now_ns() + MILLISECOND - 1) / MILLISECOND;
-	return left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
+	return clock_poll_ms(w->limit_at < w->step_at ? w->limit_at : w->step_at);
 }
 
 /* Until there is nothing more to be heard of the cell. */

@@ -27,7 +27,7 @@ struct watch {
 	int signal_fd;
 	int cell_fd; /* the cell as a descriptor: readable once it is dead */
 	enum watch_state state;
-	int64_t limit_at; /* CLOCK_MONOTONIC ns: the time limit */
+	int64_t limit_at; /* clock_ns(): the time limit */
 	int64_t step_at;  /* when the present state has lasted too long */
 	struct expected expected;
 	size_t n_typed; /* bytes that wait for the guest */
