@@ -9,12 +9,15 @@
 
 #include "monitor/names.h"
 
+#define ROWS_MAX  1024      /* that are told: each costs a KiB as JSON */
+#define COUNT_MAX INT64_MAX /* what JSON can say */
+
 /* The rows of all vCPUs, merged by key, and the sums beside them. */
 struct exits {
 	struct exit_row *rows; /* malloc()ed; NULL where the host has no memory */
 	size_t n_rows;
 	uint64_t n_exits;
-	uint64_t n_lost;
+	uint64_t n_lost; /* exits of which no row tells */
 	struct kvm_counts kvm;
 };
 
@@ -33,18 +36,28 @@ static int by_count(const void *a, const void *b)
 	return by_key(a, b);
 }
 
+/* A sum of claims: it does not come round to a small number again. */
+static void add(uint64_t *sum, uint64_t count)
+{
+	*sum = count > COUNT_MAX - *sum ? COUNT_MAX : *sum + count;
+}
+
 static void add_vcpu(struct exits *exits, const struct vcpu_counters *vcpu)
 {
-	exits->n_exits += vcpu->n_exits;
-	exits->n_lost += vcpu->n_lost;
-	exits->kvm.exits += vcpu->kvm.exits;
-	exits->kvm.io_exits += vcpu->kvm.io_exits;
-	exits->kvm.mmio_exits += vcpu->kvm.mmio_exits;
-	exits->kvm.halt_exits += vcpu->kvm.halt_exits;
-	exits->kvm.irq_exits += vcpu->kvm.irq_exits;
-	for (size_t i = 0; i < COUNTERS_ROWS; i++)
-		if (vcpu->rows[i].count > 0)
-			exits->rows[exits->n_rows++] = vcpu->rows[i];
+	add(&exits->n_exits, vcpu->n_exits);
+	add(&exits->n_lost, vcpu->n_lost);
+	add(&exits->kvm.exits, vcpu->kvm.exits);
+	add(&exits->kvm.io_exits, vcpu->kvm.io_exits);
+	add(&exits->kvm.mmio_exits, vcpu->kvm.mmio_exits);
+	add(&exits->kvm.halt_exits, vcpu->kvm.halt_exits);
+	add(&exits->kvm.irq_exits, vcpu->kvm.irq_exits);
+	for (size_t i = 0; i < COUNTERS_ROWS; i++) {
+		struct exit_row *row = &exits->rows[exits->n_rows];
+
+		*row = (struct exit_row){.key = vcpu->rows[i].key};
+		add(&row->count, vcpu->rows[i].count);
+		exits->n_rows += row->count > 0;
+	}
 }
 
 /* Adds up rows of the same key; the rows are sorted by it. */
@@ -54,11 +67,18 @@ static void merge(struct exits *exits)
 
 	for (size_t i = 0; i < exits->n_rows; i++) {
 		if (n > 0 && by_key(&exits->rows[n - 1], &exits->rows[i]) == 0)
-			exits->rows[n - 1].count += exits->rows[i].count;
+			add(&exits->rows[n - 1].count, exits->rows[i].count);
 		else
 			exits->rows[n++] = exits->rows[i];
 	}
 	exits->n_rows = n;
+}
+
+/* Only a guest that exits from everywhere has as many; the rows are sorted, the most exits first. */
+static void cut(struct exits *exits)
+{
+	for (; exits->n_rows > ROWS_MAX; exits->n_rows--)
+		add(&exits->n_lost, exits->rows[exits->n_rows - 1].count);
 }
 
 static struct exits collect(const struct counters *counters, unsigned n_vcpus)
@@ -73,6 +93,7 @@ static struct exits collect(const struct counters *counters, unsigned n_vcpus)
 	qsort(exits.rows, exits.n_rows, sizeof(exits.rows[0]), by_key);
 	merge(&exits);
 	qsort(exits.rows, exits.n_rows, sizeof(exits.rows[0]), by_count);
+	cut(&exits);
 	return exits;
 }
 

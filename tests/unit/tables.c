@@ -85,6 +85,55 @@ Test(tables, what_found_no_row_is_told)
 	cr_assert(strstr(text, "in rows for which there was no room") != NULL);
 }
 
+/* Every row of every vCPU, each of its own, one exit more than the one before. */
+static void fill_all(struct counters *all)
+{
+	uint64_t n = 0;
+
+	for (unsigned vcpu = 0; vcpu < COUNTERS_VCPUS_MAX; vcpu++)
+		for (unsigned i = 0; i < COUNTERS_ROWS; i++, n++)
+			all->vcpus[vcpu].rows[i] = (struct exit_row){.key = {.rip = n},
+								     .count = n + 1};
+}
+
+Test(tables, tell_of_the_most_frequent_rows_and_sum_up_the_rest)
+{
+	const uint64_t n_rows = COUNTERS_VCPUS_MAX * COUNTERS_ROWS, n_cut = n_rows - 1024;
+	struct counters *all = counters_new(COUNTERS_VCPUS_MAX);
+	json_t *json, *rows;
+
+	fill_all(all);
+	json = tables_exits_to_json(all, COUNTERS_VCPUS_MAX);
+	rows = json_object_get(json, "rows");
+	cr_assert_eq(json_array_size(rows), 1024u);
+	cr_assert_eq(json_integer_value(json_object_get(json_array_get(rows, 0), "count")),
+		     (json_int_t)n_rows);
+	cr_assert_eq(json_integer_value(json_object_get(json_array_get(rows, 1023), "count")),
+		     (json_int_t)n_cut + 1);
+	cr_assert_eq(json_integer_value(json_object_get(json, "lost")),
+		     (json_int_t)(n_cut * (n_cut + 1) / 2));
+}
+
+Test(tables, sums_end_at_the_largest_number_of_json)
+{
+	const struct exit_key key = {.reason = EXIT_PIO_READ};
+	json_t *json, *row;
+
+	for (unsigned vcpu = 0; vcpu < 2; vcpu++) {
+		counters->vcpus[vcpu].rows[7] = (struct exit_row){key, UINT64_MAX - vcpu};
+		counters->vcpus[vcpu].n_exits = (uint64_t)INT64_MAX;
+		counters->vcpus[vcpu].n_lost = UINT64_MAX;
+		counters->vcpus[vcpu].kvm.exits = UINT64_MAX / 2 + vcpu;
+	}
+	json = tables_exits_to_json(counters, 2);
+	row = json_array_get(json_object_get(json, "rows"), 0);
+	cr_assert_eq(json_integer_value(json_object_get(row, "count")), INT64_MAX);
+	cr_assert_eq(json_integer_value(json_object_get(json, "user_space")), INT64_MAX);
+	cr_assert_eq(json_integer_value(json_object_get(json, "lost")), INT64_MAX);
+	json = json_object_get(json, "kvm");
+	cr_assert_eq(json_integer_value(json_object_get(json, "exits")), INT64_MAX);
+}
+
 Test(tables, phases_that_were_not_reached_are_left_out)
 {
 	json_t *json;
