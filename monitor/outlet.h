@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * outlet.h - where a guest's output leaves, without ever making a vCPU wait. Cell, any thread.
+ * outlet.h - where a guest's output leaves, without ever making a vCPU wait: cell, any thread. The
+ * supervisor's own words leave by one, too, while there is a cell (watch.c): its one thread.
  *
  * Bytes are written at once while the reader keeps up. When it does not they are kept, up to
  * OUTLET_ROOM; what is more is dropped and counted. The descriptor's flags are never changed,
@@ -36,7 +37,7 @@ struct outlet { /* under the lock of its device */
 	uint8_t kept[OUTLET_ROOM];
 };
 
-/* Takes bytes; keeps or drops what cannot be written now. Any thread, under the device's lock. */
+/* Takes bytes; keeps or drops what cannot be written now. Any thread; a device's, under its lock. */
 void outlet_put(struct outlet *outlet, const uint8_t *bytes, size_t len);
 
 /* Tries to write what is kept. True when nothing is left. */

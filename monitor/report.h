@@ -4,8 +4,9 @@
  *
  * It is made without a name and linked when it is complete, so a run that is killed leaves neither
  * half a report nor a temporary file. Where the file system has no O_TMPFILE, or the host no /proc, it
- * is made at the end, under another name. One that is there is replaced, and keeps its owner and mode;
- * it is written in place where it cannot be replaced. A link is followed. A pipe or device is written to as it is.
+ * is made at the end, under another name. One that is there is replaced and keeps its mode, its
+ * group where the user can give it, and its owner where that is root's to give; it is written in place
+ * where it cannot be replaced. A link is followed. A pipe or device is written to as it is.
  */
 #ifndef MAYFLY_MONITOR_REPORT_H
 #define MAYFLY_MONITOR_REPORT_H
