@@ -328,6 +328,7 @@ _Noreturn void cell_main(const struct cell_spec *spec)
 	if (jail_seal(spec->jail, JAIL_CONTROL, &err) < 0)
 		fail(&err);
 	counters_stamp(spec->vm.counters, PHASE_SEALED);
+	tell(FROM_CELL_RUNS);
 	run();
 	counters_stamp(spec->vm.counters, PHASE_ENDED);
 	vm_stop(&cell.vm, STOP_TIMEOUT_MS);

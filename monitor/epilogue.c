@@ -35,6 +35,11 @@ static void settle(struct epilogue *e)
 	struct outcome *outcome = &e->outcome;
 
 	outcome->n_vcpus = e->config->n_cpus;
+	if (e->told && e->last.type == FROM_CELL_FAILED) {
+		outcome->kind = OUTCOME_CELL_FAILED;
+		outcome->is_hearsay = e->has_parsed;
+		outcome->failed = e->last.failed;
+	}
 	outcome->has_ended = e->told && e->last.type == FROM_CELL_ENDED;
 	if (!outcome->has_ended)
 		return;
@@ -183,20 +188,21 @@ static void print_outcome(const struct epilogue *e)
 		crash_print(stderr, &outcome->ended.crash, (enum end_reason)outcome->ended.reason);
 }
 
-/* The cell knows no path and may lie: the name of the file is ours. */
-static int print_failure(const struct epilogue *e)
+/* Why there is no guest. The cell knows no path and may lie: the name of the file is ours. */
+static void print_failure(const struct epilogue *e)
 {
 	const struct config *config = e->config;
-	const struct err *failed = &e->last.failed;
+	const uint32_t subject = e->outcome.failed.subject;
+	char text[512];
 
-	if (failed->subject == ERR_SUBJECT_IMAGE)
+	outcome_describe(&e->outcome, text, sizeof(text));
+	if (subject == ERR_SUBJECT_IMAGE)
 		fprintf(stderr, "mayfly: image \"%s\": %s\n",
-			config->image != NULL ? config->image : "(built-in)", failed->text);
-	else if (failed->subject == ERR_SUBJECT_INITRD && config->initrd != NULL)
-		fprintf(stderr, "mayfly: initrd \"%s\": %s\n", config->initrd, failed->text);
+			config->image != NULL ? config->image : "(built-in)", text);
+	else if (subject == ERR_SUBJECT_INITRD && config->initrd != NULL)
+		fprintf(stderr, "mayfly: initrd \"%s\": %s\n", config->initrd, text);
 	else
-		fprintf(stderr, "mayfly: %s\n", failed->text);
-	return failed->status == EXIT_STATUS_HOST ? EXIT_STATUS_HOST : EXIT_STATUS_USAGE;
+		fprintf(stderr, "mayfly: %s\n", text);
 }
 
 /* --dry-run: the configuration with what the image made of it, on standard output. */
@@ -222,13 +228,15 @@ int epilogue_tell(struct epilogue *e)
 {
 	int status;
 
-	if (e->told && e->last.type == FROM_CELL_FAILED)
-		return print_failure(e);
 	if (e->told && e->last.type == FROM_CELL_RESOLVED)
 		return print_resolved(e);
 	settle(e);
-	print_outcome(e);
-	print_tables(e);
+	if (e->outcome.kind == OUTCOME_CELL_FAILED) {
+		print_failure(e);
+	} else {
+		print_outcome(e);
+		print_tables(e);
+	}
 	status = outcome_status(&e->outcome);
 	if (!write_report(e) && status == 0)
 		return EXIT_STATUS_USAGE;

@@ -18,6 +18,7 @@ struct epilogue {
 	struct jail jail;          /* what held the cell, as far as it said */
 	struct outcome outcome;
 	bool told;             /* the cell has said its last word: `last` */
+	bool has_parsed;       /* before that it may have read an image */
 	struct from_cell last; /* message of the cell's */
 };
 

@@ -32,7 +32,11 @@ int outcome_status(const struct outcome *outcome)
 		return EXIT_STATUS_SIGNAL + outcome->signal;
 	case OUTCOME_ENDED:
 		return ended_status(&outcome->ended);
+	case OUTCOME_CELL_FAILED:
+		return outcome->failed.status == EXIT_STATUS_HOST ? EXIT_STATUS_HOST
+								  : EXIT_STATUS_USAGE;
 	case OUTCOME_CELL_DIED:
+	case OUTCOME_CELL_HUNG_UP:
 	case OUTCOME_CELL_LIED:
 	default:
 		return EXIT_STATUS_DIED;
@@ -137,6 +141,13 @@ void outcome_describe(const struct outcome *outcome, char *ret_text, size_t size
 		break;
 	case OUTCOME_ENDED:
 		describe_ended(&outcome->ended, ret_text, size);
+		break;
+	case OUTCOME_CELL_FAILED:
+		snprintf(ret_text, size, "%s%s", outcome->is_hearsay ? "the cell says: " : "",
+			 outcome->failed.text);
+		break;
+	case OUTCOME_CELL_HUNG_UP:
+		snprintf(ret_text, size, "the cell closed its socket, lived on and was killed");
 		break;
 	case OUTCOME_CELL_LIED:
 		snprintf(ret_text, size, "the cell broke its protocol and was killed");

@@ -9,9 +9,11 @@
 #include "monitor/protocol.h"
 
 enum outcome_kind {
-	OUTCOME_ENDED,     /* the cell said how: `ended` */
-	OUTCOME_CELL_DIED, /* it said nothing: `wait_status` */
-	OUTCOME_CELL_LIED, /* it said what no cell may say, and was killed */
+	OUTCOME_ENDED,        /* the cell said how: `ended` */
+	OUTCOME_CELL_FAILED,  /* it said why there is no guest: `failed` */
+	OUTCOME_CELL_DIED,    /* it said nothing: `wait_status` */
+	OUTCOME_CELL_HUNG_UP, /* it closed its socket, lived on, and was killed */
+	OUTCOME_CELL_LIED,    /* it said what no cell may say, and was killed */
 	OUTCOME_TIME_LIMIT,
 	OUTCOME_SIGNAL, /* the supervisor was asked to end by `signal` */
 };
@@ -22,6 +24,8 @@ struct outcome {
 	int wait_status; /* of the cell, as waitpid() gives it */
 	bool has_ended;  /* `ended` is there; also where we ended the run, if the cell answered */
 	unsigned n_vcpus;
+	bool is_hearsay; /* `failed` came after it had read an image, and may be the image's word */
+	struct err failed;
 	struct ended ended; /* numbers may be lies, never out of the tables' ranges */
 };
 

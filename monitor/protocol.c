@@ -36,6 +36,7 @@ size_t from_cell_len(uint32_t type)
 	case FROM_CELL_FAILED:
 		return head + sizeof(struct err);
 	case FROM_CELL_JAILED:
+	case FROM_CELL_RUNS:
 	case FROM_CELL_WISH:
 	case FROM_CELL_NO_KEYBOARD:
 		return head;
@@ -52,27 +53,44 @@ static bool judge_resolved(struct resolved *resolved)
 	return resolved->format < BOOT_FORMAT_COUNT && resolved->irqchip < IRQCHIP_KIND_COUNT;
 }
 
+/* Is this a message for a cell that has come as far? */
+static bool is_its_turn(uint32_t type, enum progress progress)
+{
+	switch (type) {
+	case FROM_CELL_JAILED:
+		return progress == PROGRESS_NONE;
+	case FROM_CELL_FAILED:
+		return progress <= PROGRESS_JAILED;
+	case FROM_CELL_RESOLVED:
+	case FROM_CELL_RUNS:
+		return progress == PROGRESS_JAILED;
+	case FROM_CELL_WISH:
+	case FROM_CELL_NO_KEYBOARD:
+		return progress == PROGRESS_RUNS;
+	case FROM_CELL_ENDED: /* set-up, too, can end in a trap */
+	default:
+		return progress >= PROGRESS_JAILED;
+	}
+}
+
 bool from_cell_judge(struct from_cell *message, size_t len, const struct expected *expected)
 {
-	if (len < offsetof(struct from_cell, resolved) || len != from_cell_len(message->type))
-		return false;
-	if (expected->jailed && message->type != FROM_CELL_JAILED &&
-	    message->type != FROM_CELL_FAILED)
+	if (len < offsetof(struct from_cell, resolved) || len != from_cell_len(message->type) ||
+	    !is_its_turn(message->type, expected->progress))
 		return false;
 	switch (message->type) {
 	case FROM_CELL_WISH:
 		return expected->wish == 0 && message->number > 0 &&
 		       message->number <= UART_INPUT_MAX;
-	case FROM_CELL_JAILED:
-		return expected->jailed;
 	case FROM_CELL_NO_KEYBOARD:
 		return expected->no_keyboard;
+	case FROM_CELL_RUNS:
+		return !expected->dry_run;
 	case FROM_CELL_RESOLVED:
 		return expected->dry_run && judge_resolved(&message->resolved);
 	case FROM_CELL_FAILED:
 		clean(message->failed.text, sizeof(message->failed.text));
-		return !expected->has_run;
-	case FROM_CELL_ENDED:
+		return true;
 	default: /* those without a length are gone */
 		return true;
 	}

@@ -9,15 +9,17 @@
  *     -> CPUID                              set-up
  *     <- RESOLVED                           --dry-run: the end
  *     <- FAILED                             set-up went wrong: the end
- *     <- WISH   -> INPUT                    the guest listens: one answer for each wish
- *     -> CTRL_ALT_DEL  <- NO_KEYBOARD
- *     -> STOP
+ *     <- RUNS                               set-up is over: the guest is next
+ *     <- WISH   -> INPUT *                  the guest listens: one answer for each wish
+ *     -> CTRL_ALT_DEL *  <- NO_KEYBOARD
+ *     -> STOP *
  *     <- ENDED                              the end
  *
- * After a -> message the supervisor sends CONTROL_SIGNAL, because a cell with one thread sits in
- * KVM_RUN. The supervisor takes every message for hostile: from_cell_judge() sees each first, numbers
- * are looked up in its own tables, and what comes out of order ends the cell. What is true or false
- * is a uint8_t here, because a stranger's bool may be neither.
+ * CONTROL_SIGNAL follows each message with a star, because a cell with one thread may sit in KVM_RUN;
+ * for the others it waits. The supervisor takes every message for hostile: from_cell_judge() sees
+ * each first, numbers are looked up in its own tables, what comes out of order ends the cell, and
+ * what follows JAILED may be a hostile image's word. What is true or false is a uint8_t here, because
+ * a stranger's bool may be neither.
  */
 #ifndef MAYFLY_MONITOR_PROTOCOL_H
 #define MAYFLY_MONITOR_PROTOCOL_H
@@ -52,6 +54,7 @@ enum from_cell_type {
 	FROM_CELL_JAILED = 1,
 	FROM_CELL_RESOLVED,
 	FROM_CELL_FAILED,
+	FROM_CELL_RUNS,
 	FROM_CELL_WISH,
 	FROM_CELL_NO_KEYBOARD,
 	FROM_CELL_ENDED,
@@ -90,11 +93,17 @@ struct from_cell {
 size_t to_cell_len(const struct to_cell *message);
 size_t from_cell_len(uint32_t type);
 
+/* How far a cell has come, as it said. */
+enum progress {
+	PROGRESS_NONE, /* nothing has come yet: first it says what holds it, or why nothing does */
+	PROGRESS_JAILED, /* it reads the image and makes the VM; that can fail */
+	PROGRESS_RUNS,   /* its guest does */
+};
+
 /* What a cell may say now, by what was said before. */
 struct expected {
 	bool dry_run;
-	bool jailed;  /* nothing has come yet: first it says what holds it, or why nothing does */
-	bool has_run; /* its guest has asked for input */
+	enum progress progress;
 	bool no_keyboard; /* it was sent a Ctrl-Alt-Del and has not answered */
 	unsigned wish;    /* bytes of input that it waits for already */
 };

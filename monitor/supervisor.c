@@ -16,7 +16,6 @@ struct supervisor {
 	struct epilogue after;
 	struct files files;
 	struct watch watch;
-	pid_t cell;
 };
 
 static bool wants_counters(const struct config *config)
@@ -113,10 +112,10 @@ static int admit_cell(struct supervisor *s, struct err *err)
 {
 	int ret;
 
-	s->watch.expected = (struct expected){.dry_run = s->after.config->dry_run, .jailed = true};
+	s->watch.expected = (struct expected){.dry_run = s->after.config->dry_run};
 	if (!jail_awaits_admission(&s->after.jail))
 		return 0;
-	ret = jail_admit(&s->after.jail, s->cell, s->watch.cell_fd, err);
+	ret = jail_admit(&s->after.jail, s->watch.cell, s->watch.cell_fd, err);
 	if (ret < 0)
 		return ret;
 	s->watch.to.type = TO_CELL_GO;
@@ -133,10 +132,10 @@ static int start_cell(struct supervisor *s, struct err *err)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
 		return err_host(err, errno, "socket pair");
 	spec = make_spec(s, sockets[1]);
-	ret = jail_spawn(&s->after.jail, &s->cell, &s->watch.cell_fd, err);
+	ret = jail_spawn(&s->after.jail, &s->watch.cell, &s->watch.cell_fd, err);
 	if (ret < 0)
 		return ret;
-	if (s->cell == 0) {
+	if (s->watch.cell == 0) {
 		if (config->jail != JAIL_OFF) {
 			config_forget(config);
 			cgroup_forget(&s->after.jail.cgroup);
@@ -163,7 +162,7 @@ static void reap(struct supervisor *s)
 {
 	/* It is on its way, or it lies: a cell that said its last word has no say any more. */
 	watch_signal(&s->watch, SIGKILL);
-	while (waitpid(s->cell, &s->after.outcome.wait_status, 0) < 0 && errno == EINTR)
+	while (waitpid(s->watch.cell, &s->after.outcome.wait_status, 0) < 0 && errno == EINTR)
 		;
 	counters_stamp(s->after.counters, PHASE_REAPED);
 	cgroup_remove(&s->after.jail.cgroup);
@@ -225,7 +224,7 @@ int supervisor_run(const struct config *config, int64_t started_ns)
 	if (ret == 0 && !config->dry_run)
 		ret = send_cpuid(s, &err);
 	if (ret < 0) {
-		if (s->cell > 0)
+		if (s->watch.cell > 0)
 			reap(s);
 		else
 			cgroup_remove(&s->after.jail.cgroup);

@@ -19,6 +19,10 @@
 #define ASK_PATIENCE  (5 * CLOCK_SECOND)
 #define STOP_PATIENCE (500 * CLOCK_MILLISECOND)
 
+/* A MiB of input a second: more than a guest can read that leaves for each byte of it. */
+#define MESSAGES_MAX  100
+#define MESSAGES_TIME (100 * CLOCK_MILLISECOND)
+
 /*
  * Standard error while there is a cell: neither it nor a signal waits for a reader. What that one does
  * not take at once is kept for the end.
@@ -72,6 +76,20 @@ static void kill_liar(struct watch *w)
 	if (w->state < WATCH_STOPPING)
 		w->after->outcome.kind = OUTCOME_CELL_LIED;
 	kill_cell(w);
+}
+
+/*
+ * The first that is seen of most deaths; there the reason follows, and it is told by that. One that
+ * lives on is no cell of ours.
+ */
+static void await_death(struct watch *w)
+{
+	w->hung_up = true;
+	if (w->state >= WATCH_STOPPING)
+		return;
+	w->state = WATCH_STOPPING;
+	w->limit_at = CLOCK_NEVER;
+	w->step_at = clock_ns() + STOP_PATIENCE;
 }
 
 /* Never waits. A cell that is gone has failed and has told why: its socket will say so. */
@@ -152,10 +170,20 @@ static void handle_signals(struct watch *w)
 	}
 }
 
+/* Its time is up. */
+static void kill_late(struct watch *w)
+{
+	if (w->hung_up && w->after->outcome.kind == OUTCOME_CELL_DIED)
+		w->after->outcome.kind = OUTCOME_CELL_HUNG_UP;
+	kill_cell(w);
+}
+
 static void handle_timers(struct watch *w)
 {
 	int64_t now = clock_ns();
 
+	if (now >= w->counts_at)
+		w->n_heard = 0;
 	if (now >= w->limit_at && w->state < WATCH_STOPPING) {
 		w->after->outcome.kind = OUTCOME_TIME_LIMIT;
 		w->limit_at = CLOCK_NEVER;
@@ -164,7 +192,7 @@ static void handle_timers(struct watch *w)
 		if (w->state == WATCH_ASKED)
 			stop_cell(w);
 		else
-			kill_cell(w);
+			kill_late(w);
 	}
 }
 
@@ -236,7 +264,8 @@ static void take_jail(struct watch *w)
 {
 	char missing[384], text[512];
 
-	w->expected.jailed = false;
+	w->expected.progress = PROGRESS_JAILED;
+	w->after->has_parsed = true;
 	jail_hear(&w->after->jail, w->after->last.number);
 	if (!jail_missing(&w->after->jail, missing, sizeof(missing)) || w->after->config->quiet)
 		return;
@@ -247,21 +276,36 @@ static void take_jail(struct watch *w)
 
 static void take_message(struct watch *w)
 {
-	if (w->after->last.type == FROM_CELL_JAILED) {
+	switch (w->after->last.type) {
+	case FROM_CELL_JAILED:
 		take_jail(w);
-	} else if (w->after->last.type == FROM_CELL_WISH) {
+		break;
+	case FROM_CELL_RUNS:
+		w->expected.progress = PROGRESS_RUNS;
+		break;
+	case FROM_CELL_WISH:
 		w->expected.wish = w->after->last.number;
-		w->expected.has_run = true;
 		feed_guest(w);
-	} else if (w->after->last.type == FROM_CELL_NO_KEYBOARD) {
+		break;
+	case FROM_CELL_NO_KEYBOARD:
 		w->expected.no_keyboard = false;
 		if (w->state == WATCH_ASKED)
 			stop_cell(w);
-	} else {
+		break;
+	default:
 		/* Its last word: whether it goes by itself or is killed is all the same. */
 		w->after->told = true;
 		w->state = WATCH_GONE;
+		break;
 	}
+}
+
+/* Is nobody at the other end, or was that a message without a byte? */
+static bool is_hung_up(int socket)
+{
+	struct pollfd end = {.fd = socket};
+
+	return poll(&end, 1, 0) > 0 && (end.revents & POLLHUP) != 0;
 }
 
 /* One message. False where there was none, or after the last word: then nothing is read any more. */
@@ -274,13 +318,22 @@ static bool read_cell(struct watch *w)
 	/* A peer that died with mail unread is an error first; what it said comes after that. */
 	if (n == -ECONNRESET)
 		return true;
-	if (n == 0)
-		kill_cell(w); /* it is about to die, or had better be */
-	else if (n > 0 && from_cell_judge(&w->after->last, (size_t)n, &w->expected))
+	if (n == 0 && is_hung_up(w->socket)) {
+		await_death(w);
+		return false;
+	}
+	if (n > 0 && from_cell_judge(&w->after->last, (size_t)n, &w->expected))
 		take_message(w);
 	else
 		kill_liar(w);
 	return w->state != WATCH_GONE;
+}
+
+static void hear_cell(struct watch *w)
+{
+	if (w->n_heard++ == 0)
+		w->counts_at = clock_ns() + MESSAGES_TIME;
+	read_cell(w);
 }
 
 /* The dead have said all that will ever be read. */
@@ -296,9 +349,18 @@ static bool listens_to_input(const struct watch *w)
 	return w->input >= 0 && (w->expected.wish > 0 || w->terminal.raw);
 }
 
+static bool listens_to_cell(const struct watch *w)
+{
+	return !w->hung_up && w->n_heard < MESSAGES_MAX;
+}
+
 static int poll_timeout_ms(const struct watch *w)
 {
-	return clock_poll_ms(w->limit_at < w->step_at ? w->limit_at : w->step_at);
+	int64_t at = w->limit_at < w->step_at ? w->limit_at : w->step_at;
+
+	if (w->n_heard >= MESSAGES_MAX && w->counts_at < at)
+		at = w->counts_at;
+	return clock_poll_ms(at);
 }
 
 /* Until there is nothing more to be heard of the cell. */
@@ -306,7 +368,7 @@ void watch_run(struct watch *w)
 {
 	while (w->state != WATCH_GONE) {
 		struct pollfd fds[] = {
-			{.fd = w->socket, .events = POLLIN},
+			{.fd = listens_to_cell(w) ? w->socket : -1, .events = POLLIN},
 			{.fd = w->cell_fd, .events = POLLIN},
 			{.fd = w->signal_fd, .events = POLLIN},
 			{.fd = listens_to_input(w) ? w->input : -1, .events = POLLIN},
@@ -319,7 +381,7 @@ void watch_run(struct watch *w)
 		if (fds[1].revents != 0)
 			bury_cell(w);
 		else if (fds[0].revents != 0)
-			read_cell(w);
+			hear_cell(w);
 		else if (fds[3].revents != 0)
 			handle_input(w);
 		handle_timers(w);

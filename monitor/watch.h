@@ -6,10 +6,12 @@
  *   RUNNING, ASKED --HUP, QUIT, a second signal, no keyboard, a limit--> STOPPING
  *                                            the cell was told to stop and has 0.5 s
  *   STOPPING --its time is up--> GONE        it was killed
+ *   any --the cell hangs up--> STOPPING      but for its death nothing more is heard of it
  *   any --the cell says its last word, lies, or dies--> GONE
  *
  * It waits for the cell, for signals, for input and for time, and for nothing else: neither for a
- * cell that does not read nor for a reader of its own messages.
+ * cell that does not read nor for a reader of its own messages. It hears no more than a thousand
+ * messages a second: the time that answers take is its own, outside of every limit on the cell.
  */
 #ifndef MAYFLY_MONITOR_WATCH_H
 #define MAYFLY_MONITOR_WATCH_H
@@ -26,9 +28,13 @@ struct watch {
 	int socket;
 	int signal_fd;
 	int cell_fd; /* the cell as a descriptor: readable once it is dead */
+	pid_t cell;
 	enum watch_state state;
-	int64_t limit_at; /* clock_ns(): the time limit */
-	int64_t step_at;  /* when the present state has lasted too long */
+	bool hung_up;      /* the cell has: the socket says nothing else any more */
+	int64_t limit_at;  /* clock_ns(): the time limit */
+	int64_t step_at;   /* when the present state has lasted too long */
+	int64_t counts_at; /* when messages are counted from 0 again */
+	unsigned n_heard;  /* since they were */
 	struct expected expected;
 	size_t n_typed; /* bytes that wait for the guest */
 	uint8_t typed[UART_INPUT_MAX];

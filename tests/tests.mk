@@ -25,7 +25,7 @@ $(OUT)/tests/jail/attacks: $(filter-out %/attacker.o,$(ATTACKS))
 # mayfly with a cell that turns hostile once its jail is closed.
 ATTACKER := $(OUT)/attacker
 $(ATTACKER): $(OUT)/monitor/main.o $(ATTACKS) $(LIBRARY)
-	$(call say,LD,$@) $(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=vcpu_run $^ $(LIBS) -o $@
+	$(call say,LD,$@) $(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=vcpu_run,--wrap=vm_start $^ $(LIBS) -o $@
 
 .PRECIOUS: $(OUT)/tests/%.o $(OUT)/tests/%
 -include $(patsubst %.c,$(OUT)/%.d,$(TEST_SOURCES) $(wildcard tests/support/*.c tests/jail/attacker/*.c))

@@ -31,11 +31,20 @@ static void refused(struct run run, const char *what, const char *path, const ch
 	cr_assert_str_eq(run.out, "");
 }
 
+/* By the cell, whose words are told as its own. */
+static void refused_inside(struct run run, const char *what, const char *path, const char *text)
+{
+	char words[512];
+
+	snprintf(words, sizeof(words), "the cell says: %s", text);
+	refused(run, what, path, words);
+}
+
 static void file_refused(const struct image *image, const char *format, const char *text)
 {
 	const char *path = write_file("image", image->bytes, image->len);
 
-	refused(RUN("run", "-m", "64M", "-f", format, path), "image", path, text);
+	refused_inside(RUN("run", "-m", "64M", "-f", format, path), "image", path, text);
 }
 
 /* No open() of any of them waits for a writer. */
@@ -61,8 +70,9 @@ Test(images, standard_input_has_an_end_or_is_too_large, .init = need_kvm)
 {
 	char command[512];
 
-	refused(RUN_INPUT("", "run", "-"), "image", "-", "the file is empty");
-	refused(RUN_INPUT("text", "run", "-"), "image", "-", "neither a Linux bzImage nor an ELF");
+	refused_inside(RUN_INPUT("", "run", "-"), "image", "-", "the file is empty");
+	refused_inside(RUN_INPUT("text", "run", "-"), "image", "-",
+		       "neither a Linux bzImage nor an ELF");
 	snprintf(command, sizeof(command), "%s run -m 8M - </dev/zero", mayfly_path());
 	refused(run_program((const char *const[]){"/bin/sh", "-c", command, NULL}, NULL), "image",
 		"-", "it is larger than the 8 MiB of --memory");
@@ -142,7 +152,8 @@ Test(images, entries_that_the_cpu_cannot_reach, .init = need_kvm)
 	const struct image image = image_elf(true, GIB(1), &part, 1);
 	const char *path = write_file("image", image.bytes, image.len);
 
-	refused(RUN("run", "-m", "1025M", path), "image", path, "entry 0x40000000 is not below");
+	refused_inside(RUN("run", "-m", "1025M", path), "image", path,
+		       "entry 0x40000000 is not below");
 }
 
 #define SETUP(name) FIELD(struct setup_header, name)
@@ -214,10 +225,10 @@ Test(images, what_finds_no_room, .init = need_kvm)
 	struct run run;
 
 	cr_assert_eq(truncate(large, (off_t)MIB(64)), 0);
-	refused(RUN("run", "-m", "64M", "-f", "raw", large), "image", large,
-		"raw image: 67108864 bytes at guest address 0x100000 lie outside RAM");
-	refused(RUN("run", "-m", "64M", "-i", large, guest("probe")), "initrd", large,
-		"67108864 bytes do not fit between the kernel's end 0x");
+	refused_inside(RUN("run", "-m", "64M", "-f", "raw", large), "image", large,
+		       "raw image: 67108864 bytes at guest address 0x100000 lie outside RAM");
+	refused_inside(RUN("run", "-m", "64M", "-i", large, guest("probe")), "initrd", large,
+		       "67108864 bytes do not fit between the kernel's end 0x");
 	memset(words, 'x', sizeof(words) - 1);
 	run = RUN("run", guest("probe"), "--", words);
 	cr_assert_eq(run.status, 125);

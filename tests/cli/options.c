@@ -451,10 +451,11 @@ Test(options, an_image_that_is_nothing_is_named)
 
 	snprintf(message, sizeof(message), "image \"%s\": the file is empty", empty);
 	REFUSED(message, empty);
-	snprintf(message, sizeof(message),
-		 "image \"%s\": neither a Linux bzImage nor an ELF file (--format=raw loads any "
-		 "bytes)",
-		 text);
+	snprintf(
+		message, sizeof(message),
+		"image \"%s\": the cell says: neither a Linux bzImage nor an ELF file (--format=raw loads any "
+		"bytes)",
+		text);
 	REFUSED(message, text);
 }
 

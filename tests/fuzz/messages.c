@@ -26,7 +26,7 @@ enum {
 	TABLES_IN_JSON = 1024,
 	NOT_JAILED = 2048,
 	NO_KEYBOARD = 4096,
-	HAS_RUN = 8192,
+	RUNS = 8192,
 };
 
 static struct config make_config(unsigned context)
@@ -54,7 +54,7 @@ static void check_status(int status, const struct epilogue *epilogue)
 
 	if (epilogue->told && epilogue->last.type == FROM_CELL_RESOLVED)
 		fuzz_check(status == 0);
-	else if (epilogue->told && epilogue->last.type == FROM_CELL_FAILED)
+	else if (outcome->kind == OUTCOME_CELL_FAILED)
 		fuzz_check(status == EXIT_STATUS_USAGE || status == EXIT_STATUS_HOST);
 	else if (outcome->kind == OUTCOME_SIGNAL)
 		fuzz_check(status == EXIT_STATUS_SIGNAL + outcome->signal);
@@ -137,8 +137,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	context = le16_get(data);
 	config = make_config(context);
 	expected = (struct expected){.dry_run = config.dry_run,
-				     .jailed = (context & NOT_JAILED) != 0,
-				     .has_run = (context & HAS_RUN) != 0,
+				     .progress = (context & NOT_JAILED) != 0 ? PROGRESS_NONE
+						 : (context & RUNS) != 0     ? PROGRESS_RUNS
+									     : PROGRESS_JAILED,
 				     .no_keyboard = (context & NO_KEYBOARD) != 0,
 				     .wish = (context & WISH) != 0};
 	memset(message, 0xff, sizeof(*message));
@@ -151,15 +152,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	epilogue.outcome = (struct outcome){.kind = kinds[context % ARRAY_LEN(kinds)],
 					    .signal = 15,
 					    .wait_status = (int)(message->number & 0xffff)};
+	epilogue.has_parsed = expected.progress != PROGRESS_NONE;
 	epilogue.told = from_cell_judge(message, size - 2, &expected);
 	if (epilogue.told && message->type == FROM_CELL_WISH) {
 		fuzz_check(expected.wish == 0 && message->number >= 1 &&
 			   message->number <= UART_INPUT_MAX);
 		check_answers(message->number);
 	}
-	fuzz_check(!epilogue.told || !expected.jailed || message->type == FROM_CELL_JAILED ||
-		   message->type == FROM_CELL_FAILED);
-	fuzz_check(!epilogue.told || !expected.has_run || message->type != FROM_CELL_FAILED);
+	fuzz_check(!epilogue.told || expected.progress != PROGRESS_NONE ||
+		   message->type == FROM_CELL_JAILED || message->type == FROM_CELL_FAILED);
+	fuzz_check(!epilogue.told || expected.progress != PROGRESS_RUNS ||
+		   message->type != FROM_CELL_FAILED);
 	fuzz_check(!epilogue.told || message->type != FROM_CELL_RESOLVED || config.dry_run);
 	tell(&epilogue);
 	return 0;

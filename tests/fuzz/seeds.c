@@ -302,6 +302,7 @@ static void make_messages(void)
 			message.failed.subject = context / 4 % 4;
 			put_message(context, &message, len);
 			put_message(context | 0x3800, &message, len);
+			put_message(context | 0x3000, &message, len);
 			put_message(context, &message, len / 2);
 			put_message(context, &message, len + 1);
 			memset((uint8_t *)&message + 4, 0xff, sizeof(message) - 4);

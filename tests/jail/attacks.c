@@ -130,17 +130,20 @@ static const struct {
 	const char *said;
 } endings[] = {
 	{"unknown-type", 127, "the cell broke its protocol and was killed"},
-	{"empty", 127, "the cell was killed"}, /* the same as a closed socket */
+	{"empty", 127, "the cell broke its protocol and was killed"},
+	{"hang-up", 127, "the cell closed its socket, lived on and was killed"},
 	{"cut", 127, "the cell broke its protocol and was killed"},
 	{"long-winded", 127, "the cell broke its protocol and was killed"},
+	{"wish-too-early", 127, "the cell broke its protocol and was killed"},
 	{"wish-for-nothing", 127, "the cell broke its protocol and was killed"},
 	{"wish-for-too-much", 127, "the cell broke its protocol and was killed"},
 	{"wish-twice", 127, "the cell broke its protocol and was killed"},
 	{"jailed-again", 127, "the cell broke its protocol and was killed"},
 	{"resolved", 127, "the cell broke its protocol and was killed"},
 	{"no-keyboard", 127, "the cell broke its protocol and was killed"},
+	{"runs-again", 127, "the cell broke its protocol and was killed"},
 	{"failed-too-late", 127, "the cell broke its protocol and was killed"},
-	{"evil-text", 125, "mayfly: ?[2J?xxx"},
+	{"evil-text", 125, "mayfly: the cell says: ?[2J?xxx"},
 	{"evil-ending", 127, "the cell ended for no reason that is known"},
 	{"flood", 127, "the cell broke its protocol and was killed"},
 	{"pass-descriptor", 127, "the cell broke its protocol and was killed"},
@@ -187,4 +190,30 @@ Test(attacks, a_cell_that_reads_nothing_is_ended)
 
 	cr_assert_eq(run.status, 127, "%d %s", run.status, run.err);
 	cr_assert(has(run.err, "broke its protocol"), "%s", run.err);
+}
+
+/* An answer for each wish, and no more wishes heard than the supervisor has time for. */
+Test(attacks, a_cell_that_asks_as_fast_as_it_can_is_slowed_down)
+{
+	struct run run = run_program(
+		(const char *const[]){"/bin/sh", "-c", "yes | exec \"$0\" \"$@\"", attacker, "run",
+				      "--jail=off", "--", "greedy", "0", "0", "0", NULL},
+		NULL);
+
+	cr_assert_eq(run.status, FAILED, "%d %s", run.status, run.err);
+}
+
+/* A report is written, too, of a run that never came to its guest. */
+Test(attacks, a_report_says_what_the_cell_failed_for)
+{
+	const char *path = scratch("report.json");
+	struct run run = run_program((const char *const[]){attacker, "run", "--report", path, "--",
+							   "evil-text", "0", "0", "0", NULL},
+				     NULL);
+	char *report = read_file(path, NULL);
+
+	cr_assert_eq(run.status, 125, "%d %s", run.status, run.err);
+	cr_assert(has(report, "\"ending\": \"the cell says: ?[2J?xxx"), "%s", report);
+	cr_assert(has(report, "\"exit_status\": 125"), "%s", report);
+	cr_assert(has(report, "\"filters\": true"), "%s", report);
 }

@@ -79,6 +79,31 @@ Test(outcome, signals_and_deaths)
 	cr_assert_str_eq(text, "the cell ended with status 3 without a word");
 }
 
+Test(outcome, what_a_cell_says_after_it_read_an_image_is_its_own_word)
+{
+	struct outcome outcome = {.kind = OUTCOME_CELL_FAILED,
+				  .failed = {.status = EXIT_STATUS_HOST, .text = "no room"}};
+
+	outcome_describe(&outcome, text, sizeof(text));
+	cr_assert_str_eq(text, "no room");
+	cr_assert_eq(outcome_status(&outcome), 126);
+	outcome.is_hearsay = true;
+	outcome.failed.status = 0;
+	outcome_describe(&outcome, text, sizeof(text));
+	cr_assert_str_eq(text, "the cell says: no room");
+	cr_assert_eq(outcome_status(&outcome), 125);
+}
+
+/* That the kernel ran out of memory is not to be suspected where it was the supervisor that killed. */
+Test(outcome, a_cell_that_was_killed_for_hanging_up)
+{
+	struct outcome outcome = {.kind = OUTCOME_CELL_HUNG_UP, .wait_status = SIGKILL};
+
+	outcome_describe(&outcome, text, sizeof(text));
+	cr_assert_str_eq(text, "the cell closed its socket, lived on and was killed");
+	cr_assert_eq(outcome_status(&outcome), 127);
+}
+
 /* The states come from the cell; so many of them do not fit into a line. */
 Test(outcome, a_long_list_is_cut)
 {

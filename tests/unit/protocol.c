@@ -9,9 +9,15 @@
 
 static struct from_cell message;
 
+/* By a supervisor that waits for everything, in the right moment for this type. */
 static bool judge(uint32_t type, size_t len, bool dry_run, unsigned wish)
 {
-	const struct expected expected = {.dry_run = dry_run, .no_keyboard = true, .wish = wish};
+	const bool sets_up = type == FROM_CELL_RESOLVED || type == FROM_CELL_FAILED ||
+			     type == FROM_CELL_RUNS;
+	const struct expected expected = {.dry_run = dry_run,
+					  .progress = sets_up ? PROGRESS_JAILED : PROGRESS_RUNS,
+					  .no_keyboard = true,
+					  .wish = wish};
 
 	message.type = type;
 	return from_cell_judge(&message, len, &expected);
@@ -19,14 +25,14 @@ static bool judge(uint32_t type, size_t len, bool dry_run, unsigned wish)
 
 Test(protocol, a_message_is_whole)
 {
-	const uint32_t types[] = {FROM_CELL_RESOLVED, FROM_CELL_FAILED, FROM_CELL_WISH,
-				  FROM_CELL_NO_KEYBOARD, FROM_CELL_ENDED};
+	const uint32_t types[] = {FROM_CELL_RESOLVED, FROM_CELL_FAILED,      FROM_CELL_RUNS,
+				  FROM_CELL_WISH,     FROM_CELL_NO_KEYBOARD, FROM_CELL_ENDED};
 
 	message.number = 1;
 	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
 		size_t len = from_cell_len(types[i]);
 
-		cr_assert(judge(types[i], len, true, 0), "type %u", types[i]);
+		cr_assert(judge(types[i], len, types[i] != FROM_CELL_RUNS, 0), "type %u", types[i]);
 		cr_assert_not(judge(types[i], len - 1, true, 0), "type %u", types[i]);
 		cr_assert_not(judge(types[i], len + 1, true, 0), "type %u", types[i]);
 	}
@@ -48,8 +54,9 @@ Test(protocol, a_wish_is_one_at_a_time_and_bounded)
 
 Test(protocol, what_nobody_asked_for_is_not_in_order)
 {
-	const struct expected nothing = {0};
-	const uint32_t types[] = {FROM_CELL_JAILED, FROM_CELL_NO_KEYBOARD, FROM_CELL_RESOLVED};
+	const struct expected nothing = {.progress = PROGRESS_RUNS};
+	const uint32_t types[] = {FROM_CELL_JAILED, FROM_CELL_RUNS, FROM_CELL_NO_KEYBOARD,
+				  FROM_CELL_RESOLVED};
 
 	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
 		message.type = types[i];
@@ -57,25 +64,36 @@ Test(protocol, what_nobody_asked_for_is_not_in_order)
 	}
 }
 
-Test(protocol, what_holds_the_cell_comes_first_and_once)
+/* What holds it first, what is of set-up before the guest runs, and what the guest wants after that. */
+Test(protocol, each_message_has_its_time)
 {
-	const struct expected first = {.jailed = true, .no_keyboard = true}, later = {0};
+	static const struct {
+		uint32_t type;
+		bool dry_run;
+		bool in_time[3]; /* at each enum progress */
+	} rows[] = {
+		{FROM_CELL_JAILED, false, {true, false, false}},
+		{FROM_CELL_FAILED, false, {true, true, false}},
+		{FROM_CELL_RESOLVED, true, {false, true, false}},
+		{FROM_CELL_RUNS, false, {false, true, false}},
+		{FROM_CELL_RUNS, true, {false, false, false}},
+		{FROM_CELL_WISH, false, {false, false, true}},
+		{FROM_CELL_NO_KEYBOARD, false, {false, false, true}},
+		{FROM_CELL_ENDED, false, {false, true, true}},
+	};
 
-	message.type = FROM_CELL_JAILED;
-	cr_assert(from_cell_judge(&message, HEAD, &first));
-	cr_assert_not(from_cell_judge(&message, HEAD, &later));
-	message.type = FROM_CELL_NO_KEYBOARD;
-	cr_assert_not(from_cell_judge(&message, HEAD, &first));
-	message.type = FROM_CELL_FAILED;
-	cr_assert(from_cell_judge(&message, from_cell_len(FROM_CELL_FAILED), &first));
-}
+	message.number = 1;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		for (unsigned progress = 0; progress < 3; progress++) {
+			const struct expected expected = {.dry_run = rows[i].dry_run,
+							  .progress = (enum progress)progress,
+							  .no_keyboard = true};
 
-Test(protocol, a_guest_that_ran_did_not_fail_to_start)
-{
-	const struct expected running = {.has_run = true};
-
-	message.type = FROM_CELL_FAILED;
-	cr_assert_not(from_cell_judge(&message, from_cell_len(FROM_CELL_FAILED), &running));
+			message.type = rows[i].type;
+			cr_assert_eq(
+				from_cell_judge(&message, from_cell_len(rows[i].type), &expected),
+				rows[i].in_time[progress], "type %u at %u", rows[i].type, progress);
+		}
 }
 
 Test(protocol, what_a_dry_run_resolves_has_names)

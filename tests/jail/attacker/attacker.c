@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * attacker.c - mayfly whose cell turns hostile at the moment its jail is closed: the linker puts this
- * vcpu_run() into the place of the real one (--wrap), and nothing else of mayfly is different.
+ * attacker.c - mayfly whose cell turns hostile at the moment its jail is closed, or once it has read
+ * its image: the linker puts this vcpu_run() and vm_start() into the place of the real ones (--wrap),
+ * and nothing else of mayfly is different.
  *
- * `attacker run [OPTIONS] -- ATTACK VCPU VICTIM SUPERVISOR`. The run ends with status 1 where the
+ * `attacker run [OPTIONS] -- ATTACK VCPU VICTIM SUPERVISOR`; VCPU is `all` for an attack by all. The run ends with status 1 where the
  * attack came through, 0 where it failed, 2 where this kernel does not have what it is about; or the
  * cell is killed.
  */
@@ -20,17 +21,26 @@
 #define WORDS 4
 
 enum vcpu_stop __wrap_vcpu_run(struct vcpu *vcpu);
+int __wrap_vm_start(struct vm *vm, struct err *err);
+int __real_vm_start(struct vm *vm, struct err *err);
+
+static const struct attack *find_in(const struct attack *list, const char *name)
+{
+	for (; list->name != NULL; list++)
+		if (strcmp(list->name, name) == 0)
+			return list;
+	return NULL;
+}
 
 static const struct attack *find(const char *name)
 {
 	static const struct attack *const lists[] = {attacks_on_files, attacks_on_processes,
 						     attacks_on_the_kernel, attacks_on_kvm, lies};
+	const struct attack *attack = NULL;
 
-	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
-		for (const struct attack *attack = lists[i]; attack->name != NULL; attack++)
-			if (strcmp(attack->name, name) == 0)
-				return attack;
-	return NULL;
+	for (size_t i = 0; i < ARRAY_LEN(lists) && attack == NULL; i++)
+		attack = find_in(lists[i], name);
+	return attack;
 }
 
 static bool is_lacking(int error)
@@ -56,15 +66,36 @@ static pid_t to_pid(const char *word)
 	return (pid_t)strtol(word, NULL, 10);
 }
 
-static uint32_t attack(struct vcpu *vcpu, char *words[WORDS])
+static struct scene set_scene(struct vcpu *vcpu, char *words[WORDS])
 {
 	const struct vm *vm = container_of(vcpu - vcpu->index, struct vm, vcpus);
 	const struct jail *jail = vm->config->jail;
-	const struct scene scene = {.vcpu = vcpu,
-				    .victim = to_pid(words[2]),
-				    .socket = jail->socket,
-				    .output = jail->output,
-				    .supervisor = to_pid(words[3])};
+
+	return (struct scene){.vcpu = vcpu,
+			      .n_vcpus = vm->config->n_vcpus,
+			      .victim = to_pid(words[2]),
+			      .socket = jail->socket,
+			      .output = jail->output,
+			      .supervisor = to_pid(words[3])};
+}
+
+int __wrap_vm_start(struct vm *vm, struct err *err)
+{
+	char *words[WORDS];
+
+	if (read_words(&vm->vcpus[0], words) == WORDS) {
+		const struct attack *attack = find_in(lies_in_set_up, words[0]);
+		const struct scene scene = set_scene(&vm->vcpus[0], words);
+
+		if (attack != NULL)
+			attack->make(&scene);
+	}
+	return __real_vm_start(vm, err);
+}
+
+static uint32_t attack(struct vcpu *vcpu, char *words[WORDS])
+{
+	const struct scene scene = set_scene(vcpu, words);
 	const struct attack *attack = find(words[0]);
 	char line[128];
 	int error, len;
@@ -76,6 +107,11 @@ static uint32_t attack(struct vcpu *vcpu, char *words[WORDS])
 	/* Only an open cell has it. */
 	(void)!write(STDERR_FILENO, line, (size_t)len);
 	return error == 0 ? 1 : is_lacking(error) ? 2 : 0;
+}
+
+static bool is_attacker(const struct vcpu *vcpu, const char *word)
+{
+	return strcmp(word, "all") == 0 || strtoul(word, NULL, 10) == vcpu->index;
 }
 
 enum vcpu_stop __wrap_vcpu_run(struct vcpu *vcpu)
@@ -90,8 +126,7 @@ enum vcpu_stop __wrap_vcpu_run(struct vcpu *vcpu)
 	}
 	while (!atomic_load(&ready))
 		;
-	if (ending_get(vcpu->env->ending, NULL) == END_NONE &&
-	    strtoul(words[1], NULL, 10) == vcpu->index)
+	if (ending_get(vcpu->env->ending, NULL) == END_NONE && is_attacker(vcpu, words[1]))
 		ending_set(vcpu->env->ending, END_EXIT, attack(vcpu, words));
 	while (ending_get(vcpu->env->ending, NULL) == END_NONE)
 		;

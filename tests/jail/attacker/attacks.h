@@ -13,10 +13,11 @@
 
 struct scene {
 	struct vcpu *vcpu; /* whose thread makes the attack */
-	pid_t supervisor;  /* of this run, as the host counts */
-	pid_t victim;      /* a cell of another run */
-	int socket;        /* to the supervisor */
-	int output;        /* of the serial port */
+	unsigned n_vcpus;
+	pid_t supervisor; /* of this run, as the host counts */
+	pid_t victim;     /* a cell of another run */
+	int socket;       /* to the supervisor */
+	int output;       /* of the serial port */
 };
 
 typedef int attack_fn(const struct scene *scene);
@@ -33,6 +34,7 @@ extern const struct attack attacks_on_processes[];
 extern const struct attack attacks_on_the_kernel[];
 extern const struct attack attacks_on_kvm[];
 extern const struct attack lies[];
+extern const struct attack lies_in_set_up[]; /* before the final filter */
 
 static inline int result(long ret)
 {

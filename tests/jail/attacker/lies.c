@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/msg.h"
 #include "monitor/protocol.h"
 #include "tests/jail/attacker/attacks.h"
 
@@ -107,11 +109,16 @@ static int no_keyboard(const struct scene *scene)
 	wait_for_the_end();
 }
 
+static int runs_again(const struct scene *scene)
+{
+	supervisor = scene->socket;
+	say_whole(FROM_CELL_RUNS);
+	wait_for_the_end();
+}
+
 static int failed_too_late(const struct scene *scene)
 {
 	supervisor = scene->socket;
-	message.number = 1;
-	say_whole(FROM_CELL_WISH);
 	say_whole(FROM_CELL_FAILED);
 	wait_for_the_end();
 }
@@ -124,6 +131,22 @@ static int evil_text(const struct scene *scene)
 	memcpy(message.failed.text, "\033[2J\n", 5);
 	message.failed.subject = ERR_SUBJECT_INITRD;
 	say_whole(FROM_CELL_FAILED);
+	wait_for_the_end();
+}
+
+/* With a guest that has not run. */
+static int wish_too_early(const struct scene *scene)
+{
+	supervisor = scene->socket;
+	message.number = 1;
+	say_whole(FROM_CELL_WISH);
+	wait_for_the_end();
+}
+
+/* The final filter lets no descriptor be closed. */
+static int hang_up(const struct scene *scene)
+{
+	close(scene->socket);
 	wait_for_the_end();
 }
 
@@ -157,6 +180,23 @@ static int deaf(const struct scene *scene)
 		ppoll(NULL, 0, &pause, NULL);
 	}
 	wait_for_the_end();
+}
+
+/* As many answers as it can get. They come in a time in which the supervisor had a rest, or it won. */
+static int greedy(const struct scene *scene)
+{
+	static struct to_cell answer;
+	struct pollfd fd = {.fd = scene->socket, .events = POLLIN};
+	const int64_t start = clock_ns();
+
+	supervisor = scene->socket;
+	message.number = UART_INPUT_MAX;
+	for (unsigned i = 0; i < 500; i++) {
+		say_whole(FROM_CELL_WISH);
+		while (msg_recv(supervisor, &answer, sizeof(answer), MSG_DONTWAIT) < 0)
+			ppoll(&fd, 1, NULL, NULL);
+	}
+	return clock_ns() - start < 300 * CLOCK_MILLISECOND ? 0 : EAGAIN;
 }
 
 /* A vCPU comes with it. */
@@ -202,13 +242,21 @@ const struct attack lies[] = {
 	{"jailed-again", jailed_again, false},
 	{"resolved", resolved, false},
 	{"no-keyboard", no_keyboard, false},
+	{"runs-again", runs_again, false},
 	{"failed-too-late", failed_too_late, false},
-	{"evil-text", evil_text, false},
 	{"evil-ending", evil_ending, false},
 	{"flood", flood, false},
 	{"deaf", deaf, false},
+	{"greedy", greedy, false},
 	{"pass-descriptor", pass_descriptor, false},
 	{"silent", silent, false},
 	{"gone", gone, false},
+	{0},
+};
+
+const struct attack lies_in_set_up[] = {
+	{"evil-text", evil_text, false},
+	{"wish-too-early", wish_too_early, false},
+	{"hang-up", hang_up, false},
 	{0},
 };
