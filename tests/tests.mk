@@ -14,8 +14,14 @@ $(OUT)/tests/%.o: tests/%.c tools/flags.mk | $(BUILD)/deps-test
 	@mkdir -p $(@D)
 	$(call say,CC,$<) $(CC) $(TEST_CFLAGS) -MMD -MP -c $< -o $@
 
+# Where tests stand between a ring and the kernel: tests/support/faults.h.
+comma := ,
+wrap = $(1:%=-Wl$(comma)--wrap=%)
+TEST_WRAPS := $(call wrap,ring_kernel_enter ring_kernel_reap io_uring_queue_init_params)
+$(OUT)/tests/unit/ring: TEST_WRAPS += $(call wrap,malloc calloc realloc)
+
 $(OUT)/tests/%: $(OUT)/tests/%.o $(TEST_SUPPORT) $(LIBRARY)
-	$(call say,LD,$@) $(CC) $(TEST_CFLAGS) $(TEST_LDFLAGS) $< $(filter-out $<,$(filter %.o,$^)) $(LIBRARY) $(LIBS) -lcriterion -lutil -lseccomp -o $@
+	$(call say,LD,$@) $(CC) $(TEST_CFLAGS) $(TEST_LDFLAGS) $(TEST_WRAPS) $< $(filter-out $<,$(filter %.o,$^)) $(LIBRARY) $(LIBS) -lcriterion -lutil -lseccomp -o $@
 
 ATTACKS := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/jail/attacker/*.c))
 
