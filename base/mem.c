@@ -122,6 +122,16 @@ int mem_populate(struct mem *mem, struct err *err)
 	return err_host(err, errno, "--prefault: %" PRIu64 " bytes", mem->len);
 }
 
+void mem_track(struct mem *mem, _Atomic uint64_t *bitmap)
+{
+	mem->dirty = bitmap;
+}
+
+uint64_t mem_dirty_words(const struct mem *mem)
+{
+	return ((mem->len >> MEM_PAGE_SHIFT) + 63) / 64;
+}
+
 int mem_write(const struct mem *mem, uint64_t gpa, const void *bytes, uint64_t len)
 {
 	void *hva = mem_get(mem, gpa, len);

@@ -15,8 +15,10 @@
 
 #include <stdatomic.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/err.h"
+#include "base/sanitizer.h"
 
 #define MEM_REGIONS_MAX 3
 #define MEM_PAGE_SHIFT  12
@@ -106,6 +108,29 @@ static inline void mem_dirty(const struct mem *mem, const void *hva, uint64_t le
 	for (uint64_t page = first; page <= last; page++)
 		atomic_fetch_or_explicit(&mem->dirty[page / 64], UINT64_C(1) << page % 64,
 					 memory_order_relaxed);
+}
+
+/*
+ * Notes in `bitmap` from now on, which has mem_dirty_words() words, what the host writes; NULL: no
+ * more. No other thread uses the memory yet.
+ */
+void mem_track(struct mem *mem, _Atomic uint64_t *bitmap);
+uint64_t mem_dirty_words(const struct mem *mem);
+
+/*
+ * Copies `len` bytes of the guest's at `hva`. The guest may be writing them: the compiler may not
+ * look there a second time for what it reads from the copy, and to the thread sanitizer, which is
+ * right about races in every other place, the bytes are atomic. Any thread.
+ */
+static inline void mem_copy_in(void *copy, const void *hva, size_t len)
+{
+#if WITH_THREAD_SANITIZER
+	for (size_t i = 0; i < len; i++)
+		((uint8_t *)copy)[i] = __atomic_load_n((const uint8_t *)hva + i, __ATOMIC_RELAXED);
+#else
+	memcpy(copy, hva, len);
+	__asm__ volatile("" : : "r"(copy) : "memory");
+#endif
 }
 
 /* Copies `len` bytes in. Returns 0, or -EFAULT with nothing written. */

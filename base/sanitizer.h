@@ -18,4 +18,17 @@
 #define WITH_SANITIZER 0
 #endif
 
+/* And is it the one that looks for races between threads? */
+#ifdef __SANITIZE_THREAD__
+#define WITH_THREAD_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define WITH_THREAD_SANITIZER 1
+#endif
+#endif
+
+#ifndef WITH_THREAD_SANITIZER
+#define WITH_THREAD_SANITIZER 0
+#endif
+
 #endif

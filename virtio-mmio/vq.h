@@ -7,8 +7,14 @@
  * vq_start() looks their addresses up once; geometry does not change after that. vq_pop() copies the
  * head and each descriptor once and judges the copy: what it hands out are host addresses inside
  * guest RAM, and counts. A rule that the driver breaks makes the queue `broken`: it hands out nothing
- * more until it is started again, and its device says DEVICE_NEEDS_RESET. A head that is in flight
- * cannot be handed out a second time, so a device has at most `size` chains at once.
+ * more until it is started again, and its device says DEVICE_NEEDS_RESET; what is in flight can still
+ * be given back. A head that is in flight cannot be handed out a second time, so a device has at most
+ * `size` chains at once.
+ *
+ * Each ring, and a table of indirect descriptors, lies in one region of the guest's memory. A buffer
+ * may span regions that touch each other, and is then more than one entry of `iov`. A descriptor of
+ * length zero is a broken rule, too: the specification neither forbids nor uses it, no driver makes
+ * one, and a device need not think about entries without a byte. [virtio 1.2 §2.7.5]
  *
  * vq_push() fills used entries, vq_flush() publishes them and says whether the driver wants an
  * interrupt: one of each for a whole turn of the loop. Whatever is written to guest memory is told to
@@ -43,6 +49,7 @@ struct vq { /* [io] from vq_start() on */
 	bool event_idx; /* VIRTIO_RING_F_EVENT_IDX is negotiated */
 	bool indirect;  /* VIRTIO_RING_F_INDIRECT_DESC is */
 	bool broken;
+	uint16_t seen_avail;                  /* the driver's index, when it was last looked at */
 	uint16_t next_avail;                  /* index of the next entry to take */
 	uint16_t next_used;                   /* index of the next entry to fill */
 	uint16_t published;                   /* used index that the driver sees */
@@ -81,12 +88,12 @@ MUST_CHECK int vq_pop(struct vq *vq, struct vq_chain *chain);
 /* Gives back the last vq_pop()ped chain, as if it had not been taken: the device has no room for it. */
 void vq_unpop(struct vq *vq, const struct vq_chain *chain);
 
-/* Is there a chain to take? */
+/* Is there a chain to take, or a broken rule to find? */
 bool vq_has_next(const struct vq *vq);
 
 /*
- * Asks the driver to kick at the next chain it makes available. Returns true where one came
- * meanwhile: then the device looks again instead of waiting. [virtio 1.2 §2.7.10]
+ * Asks the driver to kick at the next chain it makes available. Returns true where vq_pop() has
+ * something to say, because one came meanwhile. [virtio 1.2 §2.7.10]
  */
 MUST_CHECK bool vq_arm(struct vq *vq);
 
@@ -102,18 +109,18 @@ MUST_CHECK bool vq_flush(struct vq *vq);
 /* How many chains the device has. */
 unsigned vq_n_in_flight(const struct vq *vq);
 
-/* What of a queue outlives its process; in a snapshot, see docs. */
+/* What of a queue outlives its process; all zero where it was not started. */
 struct vq_state {
 	uint64_t desc, driver, device;
 	uint16_t size;
-	uint16_t next_avail, next_used;
-	uint8_t started, broken;
+	uint16_t next; /* index in both rings: what was taken was given back */
+	uint16_t started, broken;
 };
 
-/* No chain is in flight. */
+/* No chain is in flight, and all are flushed. */
 void vq_save(const struct vq *vq, struct vq_state *ret_state);
 
-/* The state may be hostile. Errors as vq_start(), and -EINVAL for indices that no queue has. */
+/* The state may be hostile. Errors as vq_start(), and -EINVAL for what vq_save() does not write. */
 MUST_CHECK int vq_load(struct vq *vq, const struct mem *mem, const struct vq_state *state,
 		       uint64_t features);
 

@@ -142,3 +142,50 @@ Test(mem, huge_pages_come_whole)
 	cr_assert(mem_get(&none, 0, 1) == NULL);
 	mem_done(&none);
 }
+
+static uint64_t dirty_pages(uint64_t first, uint64_t len)
+{
+	_Atomic uint64_t bitmap[1] = {0};
+
+	mem_track(&mem, bitmap);
+	mem_dirty(&mem, mem.hva + first, len);
+	mem_track(&mem, NULL);
+	mem_dirty(&mem, mem.hva, PAGE);
+	return bitmap[0];
+}
+
+Test(mem, each_page_that_was_written_is_marked_and_no_other)
+{
+	cr_assert_eq(mem_dirty_words(&mem), 1u);
+	cr_assert_eq(dirty_pages(0, 0), 0u);
+	cr_assert_eq(dirty_pages(PAGE, 0), 0u);
+	cr_assert_eq(dirty_pages(0, 1), 1u);
+	cr_assert_eq(dirty_pages(PAGE - 1, 1), 1u);
+	cr_assert_eq(dirty_pages(PAGE - 1, 2), 3u);
+	cr_assert_eq(dirty_pages(PAGE, PAGE), 2u);
+	cr_assert_eq(dirty_pages(PAGE - 1, PAGE + 2), 7u);
+	cr_assert_eq(dirty_pages(0, 4 * PAGE), 15u);
+	cr_assert_eq(dirty_pages(4 * PAGE - 1, 1), 8u);
+}
+
+Test(mem, a_page_more_is_a_word_more)
+{
+	struct mem of = {.len = 64 * PAGE};
+
+	cr_assert_eq(mem_dirty_words(&of), 1u);
+	of.len += PAGE;
+	cr_assert_eq(mem_dirty_words(&of), 2u);
+	of.len = 128 * PAGE;
+	cr_assert_eq(mem_dirty_words(&of), 2u);
+}
+
+Test(mem, bytes_are_copied_in_from_any_address)
+{
+	uint8_t copy[16];
+
+	for (uint64_t at = 0; at < 17; at++) {
+		cr_assert_eq(mem_write(&mem, at, "0123456789abcdef", 16), 0);
+		mem_copy_in(copy, mem.hva + at, sizeof(copy));
+		cr_assert_arr_eq(copy, "0123456789abcdef", 16);
+	}
+}
