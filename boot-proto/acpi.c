@@ -114,6 +114,22 @@ static void add_pvpanic(struct aml *aml)
 	aml_close(aml, device);
 }
 
+/* As Linux's virtio_mmio driver looks for it. */
+static void add_virtio(struct aml *aml, unsigned index)
+{
+	struct aml_resources resources = {.len = 0};
+	const char name[4] = {'V', '0', (char)('0' + index / 10), (char)('0' + index % 10)};
+	aml_package device = aml_open_device(aml, name);
+
+	aml_name_string(aml, "_HID", "LNRO0005");
+	aml_name_integer(aml, "_UID", index);
+	aml_name_integer(aml, "_CCA", 1); /* its memory accesses are coherent */
+	aml_resource_memory(&resources, MMIO_VIRTIO + index * MMIO_VIRTIO_LEN, MMIO_VIRTIO_LEN);
+	aml_resource_interrupt(&resources, GSI_VIRTIO + index);
+	aml_name_resources(aml, &resources);
+	aml_close(aml, device);
+}
+
 static int add_dsdt(struct tables *tables, const struct boot_machine *machine, uint64_t *ret_gpa,
 		    struct err *err)
 {
@@ -130,6 +146,8 @@ static int add_dsdt(struct tables *tables, const struct boot_machine *machine, u
 	if (machine->i8042)
 		add_keyboard(&aml);
 	add_pvpanic(&aml);
+	for (unsigned i = 0; i < machine->n_virtio; i++)
+		add_virtio(&aml, i);
 	aml_close(&aml, scope);
 	if (aml.full)
 		return err_input(err, "ACPI: the device table does not fit into %zu bytes",

@@ -152,7 +152,19 @@ void aml_name_bytes_package(struct aml *aml, const char name[4], const uint8_t *
 	aml_close(aml, package);
 }
 
-/* Resource descriptors [ACPI 6.4 §6.4.2.5, §6.4.3.6, §6.4.2.9] */
+/* Resource descriptors [ACPI 6.4 §6.4.2.5, §6.4.3.4, §6.4.3.6, §6.4.2.9] */
+
+void aml_resource_memory(struct aml_resources *resources, uint32_t base, uint32_t len)
+{
+	uint8_t *memory = resources->bytes + resources->len;
+
+	memory[0] = 0x86; /* fixed 32-bit memory range, 9 bytes follow */
+	le16_put(memory + 1, 9);
+	memory[3] = 1; /* writable */
+	le32_put(memory + 4, base);
+	le32_put(memory + 8, len);
+	resources->len += 12;
+}
 
 void aml_resource_io(struct aml_resources *resources, uint16_t port, uint8_t n_ports)
 {

@@ -38,6 +38,8 @@ struct aml_resources {
 	uint8_t bytes[64];
 	size_t len;
 };
+/* Registers below 4 GiB, which can be written. */
+void aml_resource_memory(struct aml_resources *resources, uint32_t base, uint32_t len);
 void aml_resource_io(struct aml_resources *resources, uint16_t port, uint8_t n_ports);
 /* An edge-triggered, active-high, exclusive interrupt. */
 void aml_resource_interrupt(struct aml_resources *resources, uint32_t gsi);

@@ -39,7 +39,8 @@ struct boot_machine {
 	bool acpi;  /* ACPI tables are there */
 	bool i8042; /* they name a keyboard controller */
 	bool serial;
-	bool pic; /* 8259 and 8254 are there */
+	bool pic;          /* 8259 and 8254 are there */
+	unsigned n_virtio; /* virtio devices, from MMIO_VIRTIO and GSI_VIRTIO on */
 };
 
 struct boot_request {

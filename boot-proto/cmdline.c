@@ -40,35 +40,42 @@ bool cmdline_resets_by_i8042(const char *cmdline)
 	return found;
 }
 
-static int check_len(size_t len, uint64_t room, struct err *err)
+static int refuse_len(size_t len, uint64_t room, struct err *err)
 {
-	if (len <= room)
-		return 0;
 	return err_input(err,
 			 "command line: %zu bytes are more than the %" PRIu64 " there is room for",
 			 len, room);
 }
 
-int cmdline_compose(const char *user, bool linux_kernel, bool serial, char *ret_cmdline,
-		    struct err *err)
+/* The words before the user's, each with a blank after it. Returns their length. */
+static size_t add_words(const struct cmdline_parts *parts, char *text, size_t size)
 {
 	static const struct {
 		const char *key, *value;
 	} words[] = {{"console", "ttyS0"}, {"reboot", "k"}, {"panic", "1"}, {"pci", "off"}};
-	char added[64] = "";
 	size_t len = 0;
-	int ret;
 
-	for (size_t i = 0; linux_kernel && i < ARRAY_LEN(words); i++)
-		if (!cmdline_has(user, words[i].key) && (i != 0 || serial))
-			len += (size_t)snprintf(added + len, sizeof(added) - len, "%s=%s ",
-						words[i].key, words[i].value);
-	ret = check_len(strlen(user), LAYOUT_CMDLINE_MAX - 1 - len, err);
-	if (ret < 0)
-		return ret;
+	for (size_t i = 0; parts->linux_kernel && i < ARRAY_LEN(words); i++)
+		if (!cmdline_has(parts->user, words[i].key) && (i != 0 || parts->serial))
+			len += (size_t)snprintf(text + len, size - len, "%s=%s ", words[i].key,
+						words[i].value);
+	/* [linux admin-guide/kernel-parameters.rst virtio_mmio.device] */
+	for (unsigned i = 0; i < parts->n_virtio; i++)
+		len += (size_t)snprintf(text + len, size - len, "virtio_mmio.device=4K@0x%x:%u ",
+					MMIO_VIRTIO + i * MMIO_VIRTIO_LEN, GSI_VIRTIO + i);
+	return len;
+}
+
+int cmdline_compose(const struct cmdline_parts *parts, char *ret_cmdline, struct err *err)
+{
+	char added[64 + VIRTIO_DEVICES_MAX * 40] = "";
+	size_t len = add_words(parts, added, sizeof(added)), user_len = strlen(parts->user);
+
+	if (user_len >= LAYOUT_CMDLINE_MAX - len)
+		return refuse_len(user_len, LAYOUT_CMDLINE_MAX - 1 - len, err);
 	memcpy(ret_cmdline, added, len);
-	memcpy(ret_cmdline + len, user, strlen(user) + 1);
-	if (*user == '\0' && len > 0)
+	memcpy(ret_cmdline + len, parts->user, user_len + 1);
+	if (user_len == 0 && len > 0)
 		ret_cmdline[len - 1] = '\0';
 	return 0;
 }
@@ -76,9 +83,10 @@ int cmdline_compose(const char *user, bool linux_kernel, bool serial, char *ret_
 int cmdline_write(const char *cmdline, const struct mem *mem, struct err *err)
 {
 	size_t len = strlen(cmdline);
-	int ret = check_len(len, LAYOUT_CMDLINE_MAX - 1, err);
 
-	if (ret == 0 && mem_write(mem, LAYOUT_CMDLINE, cmdline, len + 1) < 0)
-		ret = err_input(err, "--memory: no room for the boot tables");
-	return ret;
+	if (len >= LAYOUT_CMDLINE_MAX)
+		return refuse_len(len, LAYOUT_CMDLINE_MAX - 1, err);
+	if (mem_write(mem, LAYOUT_CMDLINE, cmdline, len + 1) < 0)
+		return err_input(err, "--memory: no room for the boot tables");
+	return 0;
 }

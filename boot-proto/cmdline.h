@@ -9,12 +9,21 @@
 
 #include "boot-proto/boot.h"
 
+/* What the command line is made of. */
+struct cmdline_parts {
+	const char *user; /* the user's words */
+	bool linux_kernel;
+	bool serial;       /* there is a serial port */
+	unsigned n_virtio; /* devices that nothing else announces */
+};
+
 /*
  * Writes the final command line to `ret_cmdline`, LAYOUT_CMDLINE_MAX bytes. Linux gets, before the
  * user's words and except for keys that these hold: console=ttyS0 where there is a serial port,
- * reboot=k panic=1 pci=off. Other images get the user's words. Errors: -EINVAL if it gets too long.
+ * reboot=k panic=1 pci=off. Every image is told there of virtio devices that no ACPI table announces.
+ * Errors: -EINVAL if it gets too long.
  */
-MUST_CHECK int cmdline_compose(const char *user, bool linux_kernel, bool serial, char *ret_cmdline,
+MUST_CHECK int cmdline_compose(const struct cmdline_parts *parts, char *ret_cmdline,
 			       struct err *err);
 
 /* Writes it to where the guest finds it. Errors: -EINVAL if it is too long. */

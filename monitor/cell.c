@@ -2,6 +2,7 @@
 #include "monitor/cell.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,8 @@
 static _Alignas(LAYOUT_PAGE) struct cell {
 	const struct cell_spec *spec;
 	struct boot_kind kind;
-	bool hurried; /* the supervisor wants an end */
+	bool hurried;            /* the supervisor wants an end */
+	_Atomic bool console_up; /* and nobody told the supervisor yet */
 	struct vm_config vm_config;
 	struct to_cell in;
 	struct from_cell out;
@@ -84,13 +86,15 @@ static int confine(struct err *err)
 	const int keep[] = {needs_stderr() ? STDERR_FILENO : -1,
 			    spec->socket,
 			    spec->kvm_fd,
-			    spec->output_fd,
+			    spec->serial.fd,
+			    spec->console.fd,
+			    spec->vm.console.input,
 			    spec->kernel.fd,
 			    spec->initrd.fd};
 	const struct jail_limits limits = {.memory = spec->vm.memory,
-					   .n_threads = spec->vm.n_vcpus,
+					   .n_threads = spec->vm.n_vcpus + vm_n_loops(&spec->vm),
 					   .socket = spec->socket,
-					   .output = spec->output_fd};
+					   .output = spec->serial.fd};
 	int ret;
 
 	if ((ret = jail_close_others(keep, ARRAY_LEN(keep), err)) < 0 ||
@@ -120,20 +124,33 @@ static enum irqchip_kind choose_irqchip(void)
 	return IRQCHIP_SPLIT;
 }
 
+/* The control thread tells the supervisor. On the loop's thread. */
+static void on_console_up(void *context)
+{
+	(void)context;
+	atomic_store(&cell.console_up, true);
+	vm_call_control(&cell.vm);
+}
+
 /* Looks at the image and settles what depends on it. */
 static int resolve(struct err *err)
 {
 	const struct cell_spec *spec = cell.spec;
+	struct cmdline_parts parts = {.user = spec->cmdline,
+				      .serial = spec->vm.serial,
+				      .n_virtio = spec->acpi ? 0 : vm_n_virtio(&spec->vm)};
 	int ret = boot_identify(&spec->kernel, spec->format, &cell.kind, err);
 
 	if (ret < 0)
 		return ret;
 	err->subject = ERR_SUBJECT_NONE;
-	ret = cmdline_compose(spec->cmdline, cell.kind.linux_kernel, spec->vm.serial, cell.cmdline,
-			      err);
+	parts.linux_kernel = cell.kind.linux_kernel;
+	ret = cmdline_compose(&parts, cell.cmdline, err);
 	cell.vm_config = spec->vm;
 	cell.vm_config.irqchip = choose_irqchip();
 	cell.vm_config.jail = spec->jail;
+	if (spec->vm.console.input >= 0)
+		cell.vm_config.console.on_up = on_console_up;
 	return ret;
 }
 
@@ -158,6 +175,7 @@ static int load(struct boot_entry *ret_entry, struct err *err)
 			    .acpi = cell.spec->acpi,
 			    .i8042 = cmdline_resets_by_i8042(cell.cmdline),
 			    .serial = cell.vm_config.serial,
+			    .n_virtio = vm_n_virtio(&cell.vm_config),
 			    .pic = cell.vm_config.irqchip == IRQCHIP_KERNEL},
 	};
 	int ret = boot_load(&request, &cell.vm.mem, ret_entry, err);
@@ -181,22 +199,26 @@ static int set_up(struct err *err)
 	struct boot_entry entry;
 	int ret;
 
-	cell.vm.uart.outlet.fd = cell.spec->output_fd;
-	cell.vm.uart.outlet.kind = cell.spec->output_kind;
+	cell.vm.uart.outlet.fd = cell.spec->serial.fd;
+	cell.vm.uart.outlet.kind = cell.spec->serial.kind;
 	if ((ret = vm_init(&cell.vm, cell.spec->kvm_fd, &cell.vm_config, err)) < 0 ||
 	    (ret = load(&entry, err)) < 0 || (ret = receive_cpuid(err)) < 0 ||
 	    (ret = vm_set_entry(&cell.vm, &cell.in.host, &entry, err)) < 0)
 		return ret;
-	if (cell.spec->replace_output && ftruncate(cell.spec->output_fd, 0) < 0)
+	if (cell.spec->serial.replace && ftruncate(cell.spec->serial.fd, 0) < 0)
 		return err_host(err, errno, "--serial");
+	if (cell.spec->console.replace && ftruncate(cell.spec->console.fd, 0) < 0)
+		return err_host(err, errno, "--console");
 	counters_stamp(cell.vm_config.counters, PHASE_REGISTERS);
 	return 0;
 }
 
-/* With /dev/kvm another VM could be made, and no image is read any more. */
+/* With /dev/kvm another VM could be made, no image is read any more, and the rest is the ring's. */
 static void close_set_up_files(void)
 {
-	const int files[] = {cell.spec->kvm_fd, cell.spec->kernel.fd, cell.spec->initrd.fd};
+	const struct cell_spec *spec = cell.spec;
+	const int files[] = {spec->kvm_fd, spec->kernel.fd, spec->initrd.fd, spec->vm.console.input,
+			     spec->console.fd != spec->serial.fd ? spec->console.fd : -1};
 
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
 		if (files[i] >= 0)
@@ -233,6 +255,9 @@ static void obey(void)
 		if (!i8042_ctrl_alt_del(&cell.vm.i8042))
 			tell(FROM_CELL_NO_KEYBOARD);
 		break;
+	case TO_CELL_WINDOW:
+		vm_resize_console(&cell.vm, cell.in.window.cols, cell.in.window.rows);
+		break;
 	case TO_CELL_STOP:
 		ending_set(&cell.vm.ending, END_STOPPED, 0);
 		cell.hurried = true;
@@ -262,6 +287,13 @@ static void ask_for_input(void)
 	tell(FROM_CELL_WISH);
 }
 
+/* Once: from now on it gets what is typed. */
+static void tell_of_console(void)
+{
+	if (atomic_exchange(&cell.console_up, false))
+		tell(FROM_CELL_CONSOLE);
+}
+
 static _Noreturn void tell_ended(void)
 {
 	struct ended *ended = &cell.out.ended;
@@ -270,8 +302,9 @@ static _Noreturn void tell_ended(void)
 	*ended = (struct ended){0};
 	reason = ending_get(&cell.vm.ending, &ended->detail);
 	ended->reason = reason;
-	ended->dropped = uart_give_up(&cell.vm.uart);
-	ended->output_error = (uint32_t)cell.vm.uart.outlet.error;
+	ended->serial.bytes = uart_give_up(&cell.vm.uart);
+	ended->serial.error = (uint32_t)cell.vm.uart.outlet.error;
+	ended->console = (struct dropped){cell.vm.console.dropped, (uint32_t)cell.vm.console.error};
 	ended->linux_kernel = cell.kind.linux_kernel;
 	for (unsigned i = 0; i < cell.vm_config.n_vcpus; i++)
 		ended->states[i] = (uint8_t)cell.vm.vcpus[i].state;
@@ -295,8 +328,17 @@ static void run(void)
 	while (vm_run(&cell.vm) == VCPU_SIGNALLED) {
 		listen_to_supervisor();
 		ask_for_input();
+		tell_of_console();
 		drain_output();
 	}
+}
+
+/* A moment: most have nothing left to do. */
+static void await_devices(void)
+{
+	const struct timespec moment = {.tv_nsec = 20000};
+
+	ppoll(NULL, 0, &moment, NULL);
 }
 
 /* What is kept goes to a slow reader, as long as the supervisor has the patience. */
@@ -305,9 +347,12 @@ static void finish_output(void)
 	int64_t deadline = clock_ns() + OUTPUT_PATIENCE;
 	int left_ms;
 
-	while (!uart_drain(&cell.vm.uart) && !cell.hurried &&
-	       (left_ms = clock_poll_ms(deadline)) > 0) {
-		uart_wait(&cell.vm.uart, cell.spec->socket, left_ms);
+	while (!(uart_drain(&cell.vm.uart) && virtio_has_stopped(&cell.vm.virtio)) &&
+	       !cell.hurried && (left_ms = clock_poll_ms(deadline)) > 0) {
+		if (virtio_has_stopped(&cell.vm.virtio))
+			uart_wait(&cell.vm.uart, cell.spec->socket, left_ms);
+		else
+			await_devices();
 		listen_to_supervisor();
 	}
 }

@@ -12,12 +12,11 @@
 #include "monitor/protocol.h"
 
 struct cell_spec {
-	int socket;    /* to the supervisor */
-	int kvm_fd;    /* -1 for a dry run */
-	int output_fd; /* of the serial port, or -1 */
-	enum outlet_kind output_kind;
-	bool replace_output; /* what is in that file goes, once nothing else can fail */
-	struct jail *jail;   /* how it is confined; the cell's own copy notes what holds */
+	int socket;               /* to the supervisor */
+	int kvm_fd;               /* -1 for a dry run */
+	struct sink_file serial;  /* what is in its file goes, once nothing else can fail */
+	struct sink_file console; /* the same; vm.console has what else there is to it */
+	struct jail *jail;        /* how it is confined; the cell's own copy notes what holds */
 	struct boot_image kernel;
 	struct boot_image initrd; /* len 0: none */
 	enum boot_format format;

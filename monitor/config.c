@@ -13,6 +13,8 @@ void config_init(struct config *config)
 	*config = (struct config){.memory = MIB(128),
 				  .n_cpus = 1,
 				  .acpi = true,
+				  .console = {.kind = STREAM_NONE},
+				  .n_io_threads = 1,
 				  .uid = CONFIG_NO_ID,
 				  .gid = CONFIG_NO_ID};
 }
@@ -43,18 +45,12 @@ static int check_ids(const struct config *config, struct err *err)
 	return 0;
 }
 
-/* What was asked for is not to be missing in silence. */
-static int check_jail(const struct config *config, struct err *err)
+/* One terminal, one guest's port. */
+static int check_streams(const struct config *config, struct err *err)
 {
-	if (config->jail != JAIL_OFF)
-		return 0;
-	if (config->uid != CONFIG_NO_ID)
-		return err_input(err, "--uid: not together with --jail=off, which changes no id");
-	if (config->gid != CONFIG_NO_ID)
-		return err_input(err, "--gid: not together with --jail=off, which changes no id");
-	if (config->core_sched == JAIL_CORE_ON)
-		return err_input(err, "--core-sched=on: not together with --jail=off, which keeps "
-				      "nobody off a core");
+	if (config->console.kind == STREAM_STDIO && config->serial.kind == STREAM_STDIO &&
+	    config->serial.said)
+		return err_input(err, "--console: stdio is the serial port's already");
 	return 0;
 }
 
@@ -62,10 +58,10 @@ int config_check(const struct config *config, struct err *err)
 {
 	int ret = check_hugepages(config, err);
 
-	if (ret == 0)
-		ret = check_jail(config, err);
 	if (ret == 0 && config->initrd != NULL && config->image == NULL)
 		ret = err_input(err, "--initrd: the built-in guest takes none; name an IMAGE");
+	if (ret == 0)
+		ret = check_streams(config, err);
 	return ret == 0 ? check_ids(config, err) : ret;
 }
 
@@ -83,7 +79,8 @@ void config_forget(const struct config *config)
 		if (options[i].kind == OPTION_PATH)
 			forget(*(char *const *)place);
 	}
-	forget((char *)(uintptr_t)config->serial_path);
+	forget((char *)(uintptr_t)config->serial.path);
+	forget((char *)(uintptr_t)config->console.path);
 	forget((char *)(uintptr_t)config->cgroup.path);
 	for (char **argument = config->argv; argument != NULL && *argument != NULL; argument++)
 		forget(*argument);

@@ -11,7 +11,20 @@
 #include "monitor/vm.h"
 #include "seccomp/cgroup.h"
 
-enum serial_kind { SERIAL_STDIO, SERIAL_NONE, SERIAL_FILE };
+enum stream_kind { STREAM_STDIO, STREAM_NONE, STREAM_FILE };
+
+/* Where a port of the guest's ends. */
+struct stream {
+	int kind; /* enum stream_kind */
+	const char *path;
+	bool said; /* and not only the default */
+};
+
+/* How a guest reads the registers of a virtio device. */
+enum mmio_kind { MMIO_SLOT, MMIO_TRAP, MMIO_KIND_COUNT };
+
+/* Whether a virtio device's interrupt status clears. */
+enum isr_kind { ISR_STICKY, ISR_EXACT, ISR_KIND_COUNT };
 
 /* How a table that was asked for is printed. */
 enum table_format { TABLE_OFF, TABLE_TEXT, TABLE_JSON, TABLE_FORMAT_COUNT };
@@ -32,8 +45,12 @@ struct config {
 	uint16_t pins[VM_PINS_MAX];
 	bool acpi;
 	int irqchip; /* enum irqchip_kind */
-	int serial;  /* enum serial_kind */
-	const char *serial_path;
+	struct stream serial;
+	struct stream console;
+	bool rng;
+	int mmio; /* enum mmio_kind */
+	int isr;  /* enum isr_kind */
+	unsigned n_io_threads;
 	int jail;       /* enum jail_mode */
 	uint32_t uid;   /* of the cell; CONFIG_NO_ID: not said */
 	uint32_t gid;   /* the same */

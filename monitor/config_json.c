@@ -70,7 +70,7 @@ static const char *expected(const struct option_def *option)
 	case OPTION_PATH:
 	case OPTION_WORDS:
 	case OPTION_CPUS:
-	case OPTION_SERIAL:
+	case OPTION_STREAM:
 	default:
 		return "a string";
 	}

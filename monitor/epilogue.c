@@ -48,11 +48,24 @@ static void settle(struct epilogue *e)
 		outcome->kind = OUTCOME_ENDED;
 }
 
-static const char *why_dropped(const struct ended *ended)
+static const char *why_dropped(const struct dropped *dropped)
 {
-	if (ended->output_error == 0 || ended->output_error == EPIPE)
+	if (dropped->error == 0 || dropped->error == EPIPE)
 		return "nobody read them";
-	return strerror((int)ended->output_error);
+	return strerror((int)dropped->error);
+}
+
+static void print_dropped(const char *port, const struct dropped *dropped)
+{
+	if (dropped->bytes > 0)
+		fprintf(stderr, "mayfly: %llu bytes of %s output were dropped: %s\n",
+			(unsigned long long)dropped->bytes, port, why_dropped(dropped));
+}
+
+static json_t *dropped_to_json(const struct dropped *dropped)
+{
+	return json_pack("{s:I, s:s*}", "bytes", (json_int_t)(dropped->bytes & INT64_MAX),
+			 "because", dropped->bytes > 0 ? why_dropped(dropped) : NULL);
 }
 
 static bool has_crashed(const struct outcome *outcome)
@@ -74,9 +87,8 @@ static json_t *ending_to_json(const struct epilogue *e)
 	if (!outcome->has_ended)
 		return json;
 	json_object_set_new(json, "reason", json_string(end_reason_name(ended->reason)));
-	json_object_set_new(json, "dropped_output_bytes", json_integer((json_int_t)ended->dropped));
-	if (ended->dropped > 0)
-		json_object_set_new(json, "dropped_because", json_string(why_dropped(ended)));
+	json_object_set_new(json, "dropped_serial_output", dropped_to_json(&ended->serial));
+	json_object_set_new(json, "dropped_console_output", dropped_to_json(&ended->console));
 	if (has_crashed(outcome))
 		json_object_set_new(json, "crash",
 				    crash_to_json(&ended->crash, (enum end_reason)ended->reason));
@@ -177,9 +189,8 @@ static void print_outcome(const struct epilogue *e)
 		outcome_describe(outcome, text, sizeof(text));
 		fprintf(stderr, "mayfly: %s\n", text);
 	}
-	if (outcome->ended.dropped > 0)
-		fprintf(stderr, "mayfly: %llu bytes of serial output were dropped: %s\n",
-			(unsigned long long)outcome->ended.dropped, why_dropped(&outcome->ended));
+	print_dropped("serial", &outcome->ended.serial);
+	print_dropped("console", &outcome->ended.console);
 	if (is_linux_on_pvm(outcome))
 		fputs("mayfly: hint: KVM is PVM here, without hardware virtualisation: Linux guests "
 		      "need VT-x or AMD-V (see mayfly doctor)\n",

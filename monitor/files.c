@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -133,26 +134,26 @@ static bool is_null_device(const struct stat *status)
  * Standard output, without changing the flags of a description that others share. A terminal is
  * opened once more, for us alone; a pipe could be too, but the way through /proc takes 40 us.
  */
-static void open_stdout(struct files *files)
+static void open_stdout(struct sink_file *sink)
 {
 	struct stat status;
 	int own;
 
 	if (fstat(STDOUT_FILENO, &status) < 0)
 		return;
-	files->output = STDOUT_FILENO;
-	files->output_kind = OUTLET_FILE;
+	sink->fd = STDOUT_FILENO;
+	sink->kind = OUTLET_FILE;
 	if (S_ISREG(status.st_mode) || is_null_device(&status))
 		return;
-	files->output_kind = OUTLET_NOWAIT;
+	sink->kind = OUTLET_NOWAIT;
 	if (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode))
 		return;
-	files->output_kind = OUTLET_POLLED;
+	sink->kind = OUTLET_POLLED;
 	own = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (own < 0)
 		return;
-	files->output = own;
-	files->output_kind = OUTLET_NONBLOCKING;
+	sink->fd = own;
+	sink->kind = OUTLET_NONBLOCKING;
 }
 
 static void open_stdin(const struct config *config, struct files *files)
@@ -166,33 +167,60 @@ static void open_stdin(const struct config *config, struct files *files)
 	files->input = STDIN_FILENO;
 }
 
-static int open_serial_file(const char *path, struct files *files, struct err *err)
+static int open_sink_file(const char *option, const char *path, struct sink_file *sink,
+			  struct err *err)
 {
 	/* What is in it stays until there is something to write in its place. */
 	SCOPE_FD int fd = open(path, O_WRONLY | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666);
 	struct stat status;
 
 	if (fd < 0 || fstat(fd, &status) < 0)
-		return err_file(err, errno, "--serial", path);
-	files->replace_output = S_ISREG(status.st_mode) && status.st_size > 0;
-	files->output = TAKE_FD(fd);
-	files->output_kind = OUTLET_NONBLOCKING;
+		return err_file(err, errno, option, path);
+	sink->replace = S_ISREG(status.st_mode) && status.st_size > 0;
+	sink->fd = TAKE_FD(fd);
+	sink->kind = OUTLET_NONBLOCKING;
 	return 0;
 }
 
-static int open_serial(const struct config *config, struct files *files, struct err *err)
+static int open_stream(const char *option, const struct stream *stream, struct sink_file *sink,
+		       struct err *err)
 {
-	switch (config->serial) {
-	case SERIAL_FILE:
-		return open_serial_file(config->serial_path, files, err);
-	case SERIAL_STDIO:
-		open_stdout(files);
+	if (stream->kind == STREAM_FILE)
+		return open_sink_file(option, stream->path, sink, err);
+	if (stream->kind == STREAM_STDIO)
+		open_stdout(sink);
+	return 0;
+}
+
+/*
+ * What is typed goes to the console through a socket, which is read when the guest has a buffer for it;
+ * to the serial port it goes in messages.
+ */
+static int open_console_input(struct files *files, struct err *err)
+{
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return err_host(err, errno, "--console: input");
+	files->console_input = ends[0];
+	files->console_feed = ends[1];
+	return 0;
+}
+
+static int open_ports(const struct config *config, struct files *files, struct err *err)
+{
+	const bool console_on_stdio = config->console.kind == STREAM_STDIO;
+	int ret = open_stream("--serial", &config->serial, &files->serial, err);
+
+	if (ret < 0)
+		return ret;
+	if (console_on_stdio && config->serial.kind == STREAM_STDIO)
+		files->console = files->serial;
+	else
+		ret = open_stream("--console", &config->console, &files->console, err);
+	if (console_on_stdio || config->serial.kind == STREAM_STDIO)
 		open_stdin(config, files);
-		return 0;
-	case SERIAL_NONE:
-	default:
-		return 0;
-	}
+	return ret == 0 && console_on_stdio ? open_console_input(files, err) : ret;
 }
 
 /* Are these two names of one file with bytes in it? One that is not there yet has its name only. */
@@ -210,14 +238,16 @@ static bool is_same_file(const char *a, const char *b)
 static int check_output(const struct config *config, const char *option, const char *path,
 			struct err *err)
 {
-	const bool on_stdio = config->serial == SERIAL_STDIO;
+	const bool on_stdio = config->serial.kind == STREAM_STDIO ||
+			      config->console.kind == STREAM_STDIO;
 	const struct {
 		const char *name, *path;
 	} others[] = {
 		{"the image", config->image},
 		{"the initrd", config->initrd},
 		{"--config", config->config_path},
-		{"--serial", config->serial == SERIAL_FILE ? config->serial_path : NULL},
+		{"--serial", config->serial.path},
+		{"--console", config->console.path},
 		{"standard input", "/proc/self/fd/0"},
 		{"standard output", on_stdio ? "/proc/self/fd/1" : NULL},
 	};
@@ -234,8 +264,10 @@ static int check_outputs(const struct config *config, struct err *err)
 {
 	int ret = 0;
 
-	if (config->serial == SERIAL_FILE)
-		ret = check_output(config, "--serial", config->serial_path, err);
+	if (config->serial.kind == STREAM_FILE)
+		ret = check_output(config, "--serial", config->serial.path, err);
+	if (ret == 0 && config->console.kind == STREAM_FILE)
+		ret = check_output(config, "--console", config->console.path, err);
 	if (ret == 0 && config->report_path != NULL)
 		ret = check_output(config, "--report", config->report_path, err);
 	return ret;
@@ -250,7 +282,7 @@ static int open_all(const struct config *config, struct files *files, struct err
 	if (ret == 0 && config->initrd != NULL)
 		ret = open_image("initrd", config->initrd, &files->initrd, err);
 	if (ret == 0 && !config->dry_run)
-		ret = open_serial(config, files, err);
+		ret = open_ports(config, files, err);
 	if (ret == 0 && !config->dry_run)
 		ret = open_kvm(&files->kvm, err);
 	return ret;
@@ -268,7 +300,10 @@ static void close_all(struct files *files)
 	close_one(&files->kvm);
 	close_one(&files->kernel.fd);
 	close_one(&files->initrd.fd);
-	close_one(&files->output);
+	close_one(&files->serial.fd);
+	close_one(&files->console.fd);
+	close_one(&files->console_input);
+	close_one(&files->console_feed);
 }
 
 int files_open(const struct config *config, struct files *ret_files, struct err *err)
@@ -276,7 +311,15 @@ int files_open(const struct config *config, struct files *ret_files, struct err 
 	int ret;
 
 	*ret_files = (struct files){
-		.kvm = -1, .kernel = {.fd = -1}, .initrd = {.fd = -1}, .output = -1, .input = -1};
+		.kvm = -1,
+		.kernel = {.fd = -1},
+		.initrd = {.fd = -1},
+		.serial = {.fd = -1},
+		.console = {.fd = -1},
+		.input = -1,
+		.console_input = -1,
+		.console_feed = -1,
+	};
 	ret = open_all(config, ret_files, err);
 	if (ret < 0)
 		close_all(ret_files);

@@ -12,10 +12,11 @@ struct files {
 	int kvm;                  /* -1 for a dry run */
 	struct boot_image kernel; /* the built-in guest where no image is named */
 	struct boot_image initrd; /* len 0: none */
-	int output;               /* of the serial port, or -1 */
-	enum outlet_kind output_kind;
-	bool replace_output; /* it is a file with something in it */
-	int input;           /* of the serial port, or -1 */
+	struct sink_file serial;
+	struct sink_file console; /* its fd may be the serial port's */
+	int input;                /* what is typed, or -1 */
+	int console_input; /* the cell's end, and ours, of what of that the console gets; or -1 */
+	int console_feed;
 };
 
 /* Opens it all. Errors: the host's, with the option or file; nothing stays open. */

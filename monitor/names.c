@@ -2,6 +2,7 @@
 #include "monitor/names.h"
 
 #include <assert.h>
+#include <linux/virtio_mmio.h>
 #include <stddef.h>
 
 #include "base/counters.h"
@@ -51,6 +52,7 @@ static const char *const devices[] = {
 	[DEVICE_I8042] = "i8042",     [DEVICE_IOAPIC] = "ioapic",
 	[DEVICE_ACPI] = "acpi",       [DEVICE_EXIT_PORT] = "exit-port",
 	[DEVICE_PVPANIC] = "pvpanic", [DEVICE_BOOT_TIMER] = "boot-timer",
+	[DEVICE_CONSOLE] = "console", [DEVICE_ENTROPY] = "entropy",
 };
 
 static const char *const vcpu_states[] = {
@@ -108,10 +110,41 @@ const char *end_reason_name(unsigned reason)
 	return look_up(end_reasons, ARRAY_LEN(end_reasons), reason);
 }
 
+/* Those that are written; the rest is read without an exit, or by its number. */
+static const char *virtio_register_name(unsigned reg)
+{
+	switch (reg) {
+	case VIRTIO_MMIO_DEVICE_FEATURES_SEL:
+		return "device-features-sel";
+	case VIRTIO_MMIO_DRIVER_FEATURES:
+		return "driver-features";
+	case VIRTIO_MMIO_DRIVER_FEATURES_SEL:
+		return "driver-features-sel";
+	case VIRTIO_MMIO_QUEUE_SEL:
+		return "queue-sel";
+	case VIRTIO_MMIO_QUEUE_NUM:
+		return "queue-num";
+	case VIRTIO_MMIO_QUEUE_READY:
+		return "queue-ready";
+	case VIRTIO_MMIO_QUEUE_NOTIFY:
+		return "queue-notify";
+	case VIRTIO_MMIO_INTERRUPT_STATUS:
+		return "interrupt-status";
+	case VIRTIO_MMIO_INTERRUPT_ACK:
+		return "interrupt-ack";
+	case VIRTIO_MMIO_STATUS:
+		return "status";
+	default:
+		return NULL;
+	}
+}
+
 const char *register_name(unsigned device, unsigned reg)
 {
 	if (device == DEVICE_SERIAL && reg - PORT_COM1 < ARRAY_LEN(serial_registers))
 		return serial_registers[reg - PORT_COM1];
+	if (device >= DEVICE_CONSOLE)
+		return virtio_register_name(reg);
 	if (device == DEVICE_IOAPIC)
 		return reg == 0 ? "select" : reg == 0x10 ? "window" : NULL;
 	switch (device == DEVICE_I8042 || device == DEVICE_ACPI ? reg : 0) {

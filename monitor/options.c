@@ -16,11 +16,15 @@
 const char *const format_names[] = {"auto", "bzimage", "elf", "pvh", "raw", NULL};
 const char *const irqchip_names[] = {"auto", "split", "kernel", NULL};
 const char *const jail_names[] = {"default", "strict", "off", "trace", NULL};
+static const char *const mmio_names[] = {"slot", "trap", NULL};
+static const char *const isr_names[] = {"sticky", "exact", NULL};
 static const char *const core_names[] = {"auto", "on", "off", NULL};
 
 static_assert(ARRAY_LEN(format_names) == BOOT_FORMAT_COUNT + 1, "a name for each format");
 static_assert(ARRAY_LEN(jail_names) == JAIL_MODE_COUNT + 1, "a name for each mode");
 static_assert(ARRAY_LEN(core_names) == JAIL_CORE_COUNT + 1, "a name for each choice");
+static_assert(ARRAY_LEN(mmio_names) == MMIO_KIND_COUNT + 1, "a name for each kind");
+static_assert(ARRAY_LEN(isr_names) == ISR_KIND_COUNT + 1, "a name for each kind");
 static_assert(ARRAY_LEN(irqchip_names) == IRQCHIP_KIND_COUNT + 1, "a name for each kind");
 
 /* In the order of --help. The sections of `json` are Firecracker's; "mayfly" holds ours. */
@@ -74,10 +78,25 @@ const struct option_def options[] = {
 	{.name = "serial",
 	 .argument = "stdio|FILE|none",
 	 .json = "mayfly.serial",
-	 .kind = OPTION_SERIAL,
+	 .kind = OPTION_STREAM,
 	 .offset = AT(serial),
 	 .fallback = "stdio",
 	 .help = "where the serial port ends; a FILE is overwritten"},
+	{.name = "console",
+	 .argument = "stdio|FILE|none",
+	 .json = "mayfly.console",
+	 .kind = OPTION_STREAM,
+	 .offset = AT(console),
+	 .fallback = "none",
+	 .help = "a virtio console, and where it ends; with stdio it gets what is typed once its "
+		 "driver is up; a FILE is overwritten"},
+	{.name = "rng",
+	 .argument = "on|off",
+	 .json = "mayfly.rng",
+	 .kind = OPTION_SWITCH,
+	 .offset = AT(rng),
+	 .fallback = "off",
+	 .help = "a virtio entropy device, fed by the host's generator"},
 	{.name = "acpi",
 	 .argument = "on|off",
 	 .json = "mayfly.acpi",
@@ -94,6 +113,32 @@ const struct option_def options[] = {
 	 .fallback = "auto",
 	 .help = "interrupt controllers: split has no PIC and no PIT and ends faster, kernel has "
 		 "both"},
+	{.name = "mmio",
+	 .argument = "KIND",
+	 .json = "mayfly.mmio",
+	 .kind = OPTION_CHOICE,
+	 .choices = mmio_names,
+	 .offset = AT(mmio),
+	 .fallback = "slot",
+	 .help = "registers of virtio devices: slot lets the guest read them without an exit, trap "
+		 "exits for each"},
+	{.name = "isr",
+	 .argument = "KIND",
+	 .json = "mayfly.isr",
+	 .kind = OPTION_CHOICE,
+	 .choices = isr_names,
+	 .offset = AT(isr),
+	 .fallback = "sticky",
+	 .help = "interrupt status of virtio devices: sticky spares an exit for each interrupt, "
+		 "exact clears it, for drivers that read it until it is 0"},
+	{.name = "io-threads",
+	 .argument = "N",
+	 .json = "mayfly.io_threads",
+	 .kind = OPTION_COUNT,
+	 .max = VIRTIO_LOOPS_MAX,
+	 .offset = AT(n_io_threads),
+	 .fallback = "1",
+	 .help = "how many threads the virtio devices share, in turn, 1 to 8"},
 	{.name = "hugepages",
 	 .json = "machine-config.huge_pages",
 	 .kind = OPTION_FLAG,
@@ -286,14 +331,17 @@ static int set_path(const struct config *config, const char **place, const char 
 	return 0;
 }
 
-static int set_serial(struct config *config, const char *value)
+static int set_stream(struct stream *stream, const char *value)
 {
-	config->serial = SERIAL_FILE;
-	config->serial_path = value;
-	if (strcmp(value, "stdio") == 0)
-		config->serial = SERIAL_STDIO;
-	else if (strcmp(value, "none") == 0)
-		config->serial = SERIAL_NONE;
+	*stream = (struct stream){.said = true};
+	if (strcmp(value, "stdio") == 0) {
+		stream->kind = STREAM_STDIO;
+	} else if (strcmp(value, "none") == 0) {
+		stream->kind = STREAM_NONE;
+	} else {
+		stream->kind = STREAM_FILE;
+		stream->path = value;
+	}
 	return 0;
 }
 
@@ -323,8 +371,8 @@ int option_set(const struct option_def *option, struct config *config, const cha
 		return set_words(place, value, err);
 	case OPTION_CPUS:
 		return set_pins(config, value, err);
-	case OPTION_SERIAL:
-		return set_serial(config, value);
+	case OPTION_STREAM:
+		return set_stream(place, value);
 	case OPTION_ID:
 		return value_id(value, place, err);
 	case OPTION_CGROUP:
@@ -388,12 +436,14 @@ static json_t *text_to_json(const char *text)
 	return json;
 }
 
-static json_t *serial_to_json(const struct config *config)
+/* The serial port's, where the console takes over, was not asked for and is not said to be. */
+static json_t *stream_to_json(const struct config *config, const struct stream *stream)
 {
-	static const char *const kinds[] = {[SERIAL_STDIO] = "stdio", [SERIAL_NONE] = "none"};
+	static const char *const kinds[] = {[STREAM_STDIO] = "stdio", [STREAM_NONE] = "none"};
 
-	return text_to_json(config->serial == SERIAL_FILE ? config->serial_path
-							  : kinds[config->serial]);
+	if (!stream->said && stream == &config->serial && config->console.kind == STREAM_STDIO)
+		return json_null();
+	return text_to_json(stream->kind == STREAM_FILE ? stream->path : kinds[stream->kind]);
 }
 
 static json_t *cgroup_to_json(const struct cgroup_limits *limits)
@@ -446,8 +496,8 @@ json_t *option_to_json(const struct option_def *option, const struct config *con
 		return text_to_json(place);
 	case OPTION_CPUS:
 		return cpus_to_json(config);
-	case OPTION_SERIAL:
-		return serial_to_json(config);
+	case OPTION_STREAM:
+		return stream_to_json(config, place);
 	case OPTION_ID:
 		return id_to_json(*(const uint32_t *)place);
 	case OPTION_CGROUP:

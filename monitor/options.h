@@ -25,7 +25,7 @@ enum option_kind {
 	OPTION_PATH,   /* const char * */
 	OPTION_WORDS,  /* char[LAYOUT_CMDLINE_MAX] */
 	OPTION_CPUS,   /* unsigned n_pins, then pins[] */
-	OPTION_SERIAL, /* stdio, none or a path */
+	OPTION_STREAM, /* struct stream: stdio, none or a path */
 	OPTION_ID,     /* uint32_t: a numeric user or group id */
 	OPTION_CGROUP, /* struct cgroup_limits */
 };

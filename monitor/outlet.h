@@ -26,6 +26,13 @@ enum outlet_kind {
 	OUTLET_POLLED,      /* it may be shared: ask first */
 };
 
+/* Where the output of a port goes, as the supervisor opened it. */
+struct sink_file {
+	int fd; /* or -1 */
+	enum outlet_kind kind;
+	bool replace; /* it is a file with something in it */
+};
+
 struct outlet { /* under the lock of its device */
 	int fd;
 	enum outlet_kind kind;

@@ -17,6 +17,8 @@ size_t to_cell_len(const struct to_cell *message)
 		       message->host.supported.n_entries * sizeof(struct kvm_cpuid_entry2);
 	case TO_CELL_INPUT:
 		return head + message->len;
+	case TO_CELL_WINDOW:
+		return head + sizeof(message->window);
 	case TO_CELL_GO:
 	case TO_CELL_CTRL_ALT_DEL:
 	case TO_CELL_STOP:
@@ -39,6 +41,7 @@ size_t from_cell_len(uint32_t type)
 	case FROM_CELL_RUNS:
 	case FROM_CELL_WISH:
 	case FROM_CELL_NO_KEYBOARD:
+	case FROM_CELL_CONSOLE:
 		return head;
 	case FROM_CELL_ENDED:
 		return head + sizeof(struct ended);
@@ -66,6 +69,7 @@ static bool is_its_turn(uint32_t type, enum progress progress)
 		return progress == PROGRESS_JAILED;
 	case FROM_CELL_WISH:
 	case FROM_CELL_NO_KEYBOARD:
+	case FROM_CELL_CONSOLE:
 		return progress == PROGRESS_RUNS;
 	case FROM_CELL_ENDED: /* set-up, too, can end in a trap */
 	default:
@@ -84,6 +88,8 @@ bool from_cell_judge(struct from_cell *message, size_t len, const struct expecte
 		       message->number <= UART_INPUT_MAX;
 	case FROM_CELL_NO_KEYBOARD:
 		return expected->no_keyboard;
+	case FROM_CELL_CONSOLE:
+		return expected->console;
 	case FROM_CELL_RUNS:
 		return !expected->dry_run;
 	case FROM_CELL_RESOLVED:

@@ -11,6 +11,8 @@
  *     <- FAILED                             set-up went wrong: the end
  *     <- RUNS                               set-up is over: the guest is next
  *     <- WISH   -> INPUT *                  the guest listens: one answer for each wish
+ *     <- CONSOLE                            once: what is typed goes to the console from now on
+ *     -> WINDOW                             its size has changed
  *     -> CTRL_ALT_DEL *  <- NO_KEYBOARD
  *     -> STOP *
  *     <- ENDED                              the end
@@ -38,7 +40,13 @@ enum to_cell_type {
 	TO_CELL_CPUID,
 	TO_CELL_INPUT,
 	TO_CELL_CTRL_ALT_DEL,
+	TO_CELL_WINDOW,
 	TO_CELL_STOP,
+};
+
+/* Of the user's terminal; 0: not known. */
+struct window_size {
+	uint16_t cols, rows;
 };
 
 struct to_cell {
@@ -46,6 +54,7 @@ struct to_cell {
 	uint32_t len;  /* INPUT: bytes */
 	union {
 		struct cpuid_host host;
+		struct window_size window;
 		uint8_t input[UART_INPUT_MAX];
 	};
 };
@@ -57,6 +66,7 @@ enum from_cell_type {
 	FROM_CELL_RUNS,
 	FROM_CELL_WISH,
 	FROM_CELL_NO_KEYBOARD,
+	FROM_CELL_CONSOLE,
 	FROM_CELL_ENDED,
 };
 
@@ -68,12 +78,18 @@ struct resolved {
 	char cmdline[LAYOUT_CMDLINE_MAX];
 };
 
+/* Output that went nowhere. */
+struct dropped {
+	uint64_t bytes;
+	uint32_t error; /* errno of why; 0: nobody read them */
+};
+
 /* How the guest's life ended. */
 struct ended {
 	uint32_t reason; /* enum end_reason */
 	uint32_t detail;
-	uint64_t dropped;             /* bytes of serial output */
-	uint32_t output_error;        /* errno of why they were dropped; 0: nobody read them */
+	struct dropped serial; /* output */
+	struct dropped console;
 	uint8_t linux_kernel;         /* it was Linux */
 	uint8_t states[VM_VCPUS_MAX]; /* END_STOPPED: enum vcpu_state of each vCPU */
 	struct crash crash;           /* END_TRIPLE_FAULT and END_KVM_ERROR */
@@ -105,6 +121,7 @@ struct expected {
 	bool dry_run;
 	enum progress progress;
 	bool no_keyboard; /* it was sent a Ctrl-Alt-Del and has not answered */
+	bool console;     /* its console is to get what is typed, and has not come up yet */
 	unsigned wish;    /* bytes of input that it waits for already */
 };
 

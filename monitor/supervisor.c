@@ -49,6 +49,7 @@ static int take_signals(struct supervisor *s, struct err *err)
 		if (!is_ignored(ending_signals[i]))
 			sigaddset(&set, ending_signals[i]);
 	sigaddset(&set, SIGCONT);
+	sigaddset(&set, SIGWINCH);
 	s->watch.signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	for (size_t i = 0; i < ARRAY_LEN(others); i++)
 		sigaddset(&set, others[i]);
@@ -77,12 +78,12 @@ static void begin_to_wait(void)
 static struct cell_spec make_spec(struct supervisor *s, int cell_socket)
 {
 	const struct config *config = s->after.config;
+	const struct window_size window = terminal_size(&s->watch.terminal);
 	struct cell_spec spec = {
 		.socket = cell_socket,
 		.kvm_fd = s->files.kvm,
-		.output_fd = s->files.output,
-		.output_kind = s->files.output_kind,
-		.replace_output = s->files.replace_output,
+		.serial = s->files.serial,
+		.console = s->files.console,
 		.jail = &s->after.jail,
 		.kernel = s->files.kernel,
 		.initrd = s->files.initrd,
@@ -96,7 +97,16 @@ static struct cell_spec make_spec(struct supervisor *s, int cell_socket)
 				  : config->memfd   ? MEM_MEMFD
 						    : MEM_ANONYMOUS,
 		       .prefault = config->prefault,
-		       .serial = config->serial != SERIAL_NONE,
+		       .serial = config->serial.kind != STREAM_NONE,
+		       .has_console = config->console.kind != STREAM_NONE,
+		       .console = {.output = s->files.console.fd,
+				   .input = s->files.console_input,
+				   .cols = window.cols,
+				   .rows = window.rows},
+		       .has_rng = config->rng,
+		       .mmio_trap = config->mmio == MMIO_TRAP,
+		       .isr_exact = config->isr == ISR_EXACT,
+		       .n_io_threads = config->n_io_threads,
 		       .n_vcpus = config->n_cpus,
 		       .n_pins = config->n_pins,
 		       .counters = s->after.counters,
@@ -112,7 +122,9 @@ static int admit_cell(struct supervisor *s, struct err *err)
 {
 	int ret;
 
-	s->watch.expected = (struct expected){.dry_run = s->after.config->dry_run};
+	s->watch.expected = (struct expected){.dry_run = s->after.config->dry_run,
+					      .console = s->after.config->console.kind ==
+							 STREAM_STDIO};
 	if (!jail_awaits_admission(&s->after.jail))
 		return 0;
 	ret = jail_admit(&s->after.jail, s->watch.cell, s->watch.cell_fd, err);
@@ -143,6 +155,8 @@ static int start_cell(struct supervisor *s, struct err *err)
 		cell_main(&spec);
 	}
 	close(sockets[1]);
+	if (s->files.console_input >= 0)
+		close(s->files.console_input);
 	s->watch.socket = sockets[0];
 	return admit_cell(s, err);
 }
@@ -205,6 +219,7 @@ static int set_up(struct supervisor *s, int64_t started_ns, struct err *err)
 		return ret;
 	counters_stamp(s->after.counters, PHASE_FILES);
 	s->watch.input = s->files.input;
+	s->watch.feed = s->files.console_feed;
 	terminal_init(&s->watch.terminal, s->files.input);
 	return start_cell(s, err);
 }

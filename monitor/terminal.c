@@ -2,6 +2,7 @@
 #include "monitor/terminal.h"
 
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/scope.h"
@@ -107,4 +108,13 @@ size_t terminal_filter(struct terminal *terminal, uint8_t *bytes, size_t len,
 		}
 	}
 	return kept;
+}
+
+struct window_size terminal_size(const struct terminal *terminal)
+{
+	struct winsize size;
+
+	if (terminal->fd < 0 || ioctl(terminal->fd, TIOCGWINSZ, &size) < 0)
+		return (struct window_size){0};
+	return (struct window_size){.cols = size.ws_col, .rows = size.ws_row};
 }

@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <termios.h>
 
+#include "monitor/protocol.h"
+
 #define TERMINAL_ESCAPE 0x1d /* Ctrl-] */
 
 struct terminal {
@@ -27,6 +29,9 @@ enum terminal_command { TERMINAL_NONE, TERMINAL_STOP, TERMINAL_CTRL_ALT_DEL, TER
 
 /* Takes the terminal, if `fd` is one and we are in the foreground. */
 void terminal_init(struct terminal *terminal, int fd);
+
+/* How large its window is; 0 where there is none, or it does not know. */
+struct window_size terminal_size(const struct terminal *terminal);
 
 /* Takes it (again) if we are in the foreground by now: after SIGCONT, and before it is read. */
 void terminal_take(struct terminal *terminal);

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "monitor/gate.h"
 #include "monitor/kvm_stats.h"
 
 static _Thread_local struct vcpu *own_vcpu;
@@ -223,7 +224,9 @@ enum vcpu_stop vcpu_run(struct vcpu *vcpu)
 			vcpu->run->immediate_exit = 0;
 			return VCPU_SIGNALLED;
 		}
+		gate_enter(vcpu->env->gate, &vcpu->in_guest);
 		error = ioctl(vcpu->fd, KVM_RUN, 0) < 0 ? errno : 0;
+		atomic_store(&vcpu->in_guest, false);
 		counters_stamp(vcpu->env->counters, PHASE_FIRST_EXIT);
 		if (error != 0)
 			handle_failure(vcpu, error);

@@ -34,6 +34,8 @@ enum vcpu_state {
 	VCPU_STATE_COUNT
 };
 
+struct gate;
+
 /* What all vCPUs share. */
 struct vcpu_env { /* [ro] once the guest runs */
 	int vm_fd;
@@ -43,6 +45,7 @@ struct vcpu_env { /* [ro] once the guest runs */
 	const struct bus *mmio;
 	struct irqchip *irqchip;
 	struct ending_box *ending;
+	const struct gate *gate;
 	struct counters *counters; /* may be NULL */
 	bool count_exits;
 };
@@ -57,6 +60,7 @@ struct vcpu {
 	bool refused;                 /* [vcpu] its last KVM_RUN was, although it could run */
 	_Atomic pid_t tid;            /* of its thread; 0: none yet */
 	_Atomic bool signalled;       /* [any] */
+	_Atomic bool in_guest;        /* [vcpu] writes: between gate_enter() and the exit */
 	_Atomic int state;            /* [vcpu] writes: enum vcpu_state, at the end */
 	_Atomic bool parked;          /* [vcpu] writes: `state` and `crash` are final */
 	struct crash crash;           /* [vcpu] valid where its ending asks for it */

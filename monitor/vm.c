@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "boot-proto/layout_x86_64.h"
 #include "monitor/legacy/acpi_pm.h"
 #include "monitor/legacy/boot_timer.h"
@@ -53,6 +54,7 @@ static int add_vcpus(struct vm *vm, struct err *err)
 		.mmio = &vm->mmio,
 		.irqchip = &vm->irqchip,
 		.ending = &vm->ending,
+		.gate = &vm->gate,
 		.counters = vm->config->counters,
 		.count_exits = vm->config->count_exits,
 	};
@@ -67,18 +69,98 @@ static void add_port(struct vm *vm, uint16_t port, unsigned len, const struct bu
 	bus_add(&vm->pio, &(struct bus_range){port, len, ops, device, id});
 }
 
-/* The UART wants the control thread: that is this thread, or vCPU 0's. */
-static void attend(void *context)
+/* The control thread is this thread, or vCPU 0's. */
+void vm_call_control(struct vm *vm)
 {
-	struct vm *vm = context;
-
 	if (vcpu_is_own(&vm->vcpus[0]))
 		vcpu_interrupt_self();
 	else
 		vcpu_kick(&vm->vcpus[0]);
 }
 
-/* Every device there is, in one place. */
+unsigned vm_n_virtio(const struct vm_config *config)
+{
+	return (config->has_console ? 1U : 0) + (config->has_rng ? 1U : 0);
+}
+
+unsigned vm_n_loops(const struct vm_config *config)
+{
+	unsigned n_devices = vm_n_virtio(config);
+
+	return config->n_io_threads < n_devices ? config->n_io_threads : n_devices;
+}
+
+void vm_resize_console(struct vm *vm, uint16_t cols, uint16_t rows)
+{
+	if (!vm->config->has_console)
+		return;
+	vcon_resize(&vm->console, cols, rows);
+	virtio_call(&vm->virtio, &vm->console.vdev);
+}
+
+/* The loops, and a slot for the registers, if there is anything to put there. */
+static int add_virtio(struct vm *vm, struct err *err)
+{
+	const struct vm_config *config = vm->config;
+	const struct virtio_config virtio = {
+		.n_devices = vm_n_virtio(config),
+		.n_loops = vm_n_loops(config),
+		.trap = config->mmio_trap,
+		.slot = vm->mem.n_regions,
+		.vm_since = clock_ns(),
+		.jail = config->jail,
+	};
+
+	vm->virtio.vm_fd = vm->fd;
+	vm->virtio.gate = &vm->gate;
+	vm->virtio.ending = &vm->ending;
+	return virtio_init(&vm->virtio, &virtio, err);
+}
+
+static int plug_in(struct vm *vm, struct vdev *vdev, enum device_id id, struct err *err)
+{
+	const struct virtio_place place = {
+		.mmio = &vm->mmio,
+		.irq = irqchip_line(&vm->irqchip, GSI_VIRTIO + vm->virtio.n_transports),
+		.id = id,
+		.sticky = !vm->config->isr_exact,
+	};
+
+	return virtio_add(&vm->virtio, vdev, &place, err);
+}
+
+static int add_console(struct vm *vm, struct err *err)
+{
+	int ret = vcon_init(&vm->console, &vm->config->console, &vm->mem, virtio_ring(&vm->virtio));
+
+	return ret == 0 ? plug_in(vm, &vm->console.vdev, DEVICE_CONSOLE, err)
+			: err_host(err, -ret, "--console");
+}
+
+static int add_rng(struct vm *vm, struct err *err)
+{
+	vrng_init(&vm->rng, &vm->mem);
+	return plug_in(vm, &vm->rng.vdev, DEVICE_ENTROPY, err);
+}
+
+/* In the order of their addresses. */
+static int vm_add_virtio_devices(struct vm *vm, struct err *err)
+{
+	int ret = 0;
+
+	if (vm->config->has_console)
+		ret = add_console(vm, err);
+	if (vm->config->has_rng && ret == 0)
+		ret = add_rng(vm, err);
+	return ret == 0 ? virtio_seal(&vm->virtio, err) : ret;
+}
+
+static void attend(void *context)
+{
+	vm_call_control(context);
+}
+
+/* Every device of the PC there is, in one place. */
 static void vm_add_devices(struct vm *vm)
 {
 	uart_init(&vm->uart, irqchip_line(&vm->irqchip, GSI_COM1),
@@ -104,11 +186,15 @@ int vm_init(struct vm *vm, int kvm_fd, const struct vm_config *config, struct er
 
 	vm->kvm_fd = kvm_fd;
 	vm->config = config;
+	vm->gate = (struct gate){
+		.lock = PTHREAD_MUTEX_INITIALIZER, .vcpus = vm->vcpus, .n_vcpus = config->n_vcpus};
 	vm->fd = ioctl(kvm_fd, KVM_CREATE_VM, 0);
 	if (vm->fd < 0)
 		return err_host(err, errno, "KVM_CREATE_VM");
 	counters_stamp(config->counters, PHASE_VM);
 	ret = add_memory(vm, err);
+	if (ret == 0)
+		ret = add_virtio(vm, err);
 	if (ret < 0)
 		return ret;
 	counters_stamp(config->counters, PHASE_MEMORY);
@@ -119,7 +205,7 @@ int vm_init(struct vm *vm, int kvm_fd, const struct vm_config *config, struct er
 	ret = add_vcpus(vm, err);
 	counters_stamp(config->counters, PHASE_VCPUS);
 	vm_add_devices(vm);
-	return ret;
+	return ret == 0 ? vm_add_virtio_devices(vm, err) : ret;
 }
 
 int vm_set_entry(struct vm *vm, struct cpuid_host *host, const struct boot_entry *entry,
@@ -184,11 +270,14 @@ static int start_threads(struct vm *vm, struct err *err)
 	sigdelset(&others, VCPU_KICK_SIGNAL);
 	pthread_sigmask(SIG_SETMASK, &others, &before);
 	for (unsigned i = 1; i < vm->config->n_vcpus && ret == 0; i++)
-		ret = pthread_create(&thread, NULL, vcpu_thread, &vm->vcpus[i]);
+		if ((ret = pthread_create(&thread, NULL, vcpu_thread, &vm->vcpus[i])) != 0)
+			ret = err_host(err, ret, "vCPU threads");
+	if (ret == 0)
+		ret = virtio_start(&vm->virtio, err);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	while (ret == 0 && atomic_load(&vm->n_sealed) < vm->config->n_vcpus - 1)
 		ppoll(NULL, 0, &moment, NULL);
-	return ret == 0 ? 0 : err_host(err, ret, "vCPU threads");
+	return ret;
 }
 
 int vm_start(struct vm *vm, struct err *err)
@@ -201,7 +290,9 @@ int vm_start(struct vm *vm, struct err *err)
 	if (ret < 0)
 		return err_host(err, -ret, "--pin");
 	ret = vcpu_install_handler(VCPU_KICK_SIGNAL, err);
-	return ret == 0 && vm->config->n_vcpus > 1 ? start_threads(vm, err) : ret;
+	if (ret == 0 && (vm->config->n_vcpus > 1 || vm->virtio.n_transports > 0))
+		ret = start_threads(vm, err);
+	return ret;
 }
 
 enum vcpu_stop vm_run(struct vm *vm)
@@ -226,4 +317,5 @@ void vm_stop(struct vm *vm, int timeout_ms)
 		vcpu_kick(&vm->vcpus[i]);
 	while (!all_parked(vm) && timeout_ms-- > 0)
 		ppoll(NULL, 0, &millisecond, NULL);
+	virtio_stop(&vm->virtio);
 }

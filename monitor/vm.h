@@ -15,7 +15,10 @@
 #include "monitor/legacy/i8042.h"
 #include "monitor/legacy/uart.h"
 #include "monitor/vcpu.h"
+#include "monitor/virtio.h"
 #include "seccomp/jail.h"
+#include "virtio-mmio/vcon.h"
+#include "virtio-mmio/vrng.h"
 
 #define VM_VCPUS_MAX COUNTERS_VCPUS_MAX
 #define VM_PINS_MAX  64
@@ -32,6 +35,12 @@ struct vm_config {       /* [ro] */
 	struct counters *counters;  /* may be NULL */
 	bool count_exits;           /* and not only stamp phases */
 	const struct jail *jail;    /* what holds the cell so far */
+	bool has_console;
+	struct vcon_config console;
+	bool has_rng;
+	bool mmio_trap; /* --mmio=trap */
+	bool isr_exact; /* --isr=exact */
+	unsigned n_io_threads;
 };
 
 struct vm {
@@ -44,10 +53,24 @@ struct vm {
 	struct ending_box ending;  /* [any] */
 	struct i8042 i8042;        /* [any] under its lock */
 	struct vcpu_env env;       /* [ro] once the guest runs */
+	struct gate gate;          /* [any] */
 	_Atomic unsigned n_sealed; /* [any] vCPU threads under their final filter */
 	struct vcpu vcpus[VM_VCPUS_MAX]; /* [vcpu] but for what says otherwise */
-	struct uart uart;                /* [any] under its lock; the largest comes last */
+	struct uart uart;                /* [any] under its lock; from here on, what is large */
+	struct virtio virtio;            /* [any] as it says */
+	struct vrng rng;                 /* [io] */
+	struct vcon console;             /* [io] */
 };
+
+/* How many virtio devices there are, and loops for them. */
+unsigned vm_n_virtio(const struct vm_config *config);
+unsigned vm_n_loops(const struct vm_config *config);
+
+/* Calls the control thread away from its guest: vm_run() returns. Any thread. */
+void vm_call_control(struct vm *vm);
+
+/* The console's window has this size now. Any thread. */
+void vm_resize_console(struct vm *vm, uint16_t cols, uint16_t rows);
 
 /*
  * Makes everything up to the vCPUs; nothing runs yet. The caller has set up `vm->uart.outlet`.
@@ -71,7 +94,7 @@ enum vcpu_stop vm_run(struct vm *vm);
 
 /*
  * After the end: stops every vCPU and waits up to `timeout_ms` until each has noted its state. Those
- * that have not keep VCPU_UNKNOWN.
+ * that have not keep VCPU_UNKNOWN. Then tells the devices to finish what they have begun.
  */
 void vm_stop(struct vm *vm, int timeout_ms);
 

@@ -156,6 +156,15 @@ static void take_terminal(struct watch *w)
 	terminal_guard(&w->terminal);
 }
 
+static void send_window_size(struct watch *w)
+{
+	if (w->after->config->console.kind != STREAM_STDIO || w->state != WATCH_RUNNING ||
+	    w->expected.progress != PROGRESS_RUNS)
+		return;
+	w->to.window = terminal_size(&w->terminal);
+	send_to_cell(w, TO_CELL_WINDOW);
+}
+
 static void handle_signals(struct watch *w)
 {
 	struct signalfd_siginfo info;
@@ -165,6 +174,8 @@ static void handle_signals(struct watch *w)
 
 		if (signal == SIGCONT)
 			take_terminal(w);
+		else if (signal == SIGWINCH)
+			send_window_size(w);
 		else
 			end_by_signal(w, signal, signal == SIGTERM || signal == SIGINT);
 	}
@@ -214,19 +225,55 @@ static void obey_escape(struct watch *w, enum terminal_command command)
 	}
 }
 
+static void forget_typed(struct watch *w, size_t len)
+{
+	memmove(w->typed, w->typed + len, w->n_typed - len);
+	w->n_typed -= len;
+}
+
+static void close_feed(struct watch *w)
+{
+	if (w->feed >= 0)
+		close(w->feed);
+	w->feed = -1;
+}
+
+/* As much as the console takes; the rest when it has read that. */
+static void feed_console(struct watch *w)
+{
+	ssize_t n = 0;
+
+	if (w->feed >= 0 && w->n_typed > 0)
+		n = send(w->feed, w->typed, w->n_typed, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n > 0)
+		forget_typed(w, (size_t)n);
+	else if (n < 0 && errno != EAGAIN && errno != EINTR)
+		close_feed(w);
+	/* The guest sees the end of its input. */
+	if (w->input < 0 && w->n_typed == 0)
+		close_feed(w);
+}
+
 /* Gives the guest what it waits for, if it is there. */
-static void feed_guest(struct watch *w)
+static void feed_serial(struct watch *w)
 {
 	size_t len = w->expected.wish < w->n_typed ? w->expected.wish : w->n_typed;
 
 	if (len == 0)
 		return;
 	memcpy(w->to.input, w->typed, len);
-	memmove(w->typed, w->typed + len, w->n_typed - len);
-	w->n_typed -= len;
+	forget_typed(w, len);
 	w->to.len = (uint32_t)len;
 	w->expected.wish = 0;
 	send_to_cell(w, TO_CELL_INPUT);
+}
+
+static void feed_guest(struct watch *w)
+{
+	if (w->console)
+		feed_console(w);
+	else
+		feed_serial(w);
 }
 
 /*
@@ -243,11 +290,12 @@ static void handle_input(struct watch *w)
 	/* A shell that brings a job to the front does not always say so. */
 	if (!w->terminal.raw)
 		take_terminal(w);
-	n = read(w->input, bytes, sizeof(bytes));
+	n = read(w->input, bytes, w->terminal.raw ? sizeof(bytes) : room);
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
 	if (n <= 0) {
 		w->input = -1;
+		feed_guest(w);
 		return;
 	}
 	len = (size_t)n;
@@ -285,6 +333,11 @@ static void take_message(struct watch *w)
 		break;
 	case FROM_CELL_WISH:
 		w->expected.wish = w->after->last.number;
+		feed_guest(w);
+		break;
+	case FROM_CELL_CONSOLE:
+		w->expected.console = false;
+		w->console = true;
 		feed_guest(w);
 		break;
 	case FROM_CELL_NO_KEYBOARD:
@@ -346,7 +399,9 @@ static void bury_cell(struct watch *w)
 
 static bool listens_to_input(const struct watch *w)
 {
-	return w->input >= 0 && (w->expected.wish > 0 || w->terminal.raw);
+	if (w->input < 0 || w->terminal.raw)
+		return w->input >= 0;
+	return w->console ? w->feed >= 0 && w->n_typed < sizeof(w->typed) : w->expected.wish > 0;
 }
 
 static bool listens_to_cell(const struct watch *w)
@@ -372,6 +427,7 @@ void watch_run(struct watch *w)
 			{.fd = w->cell_fd, .events = POLLIN},
 			{.fd = w->signal_fd, .events = POLLIN},
 			{.fd = listens_to_input(w) ? w->input : -1, .events = POLLIN},
+			{.fd = w->console && w->n_typed > 0 ? w->feed : -1, .events = POLLOUT},
 		};
 
 		if (poll(fds, ARRAY_LEN(fds), poll_timeout_ms(w)) < 0 && errno != EINTR)
@@ -384,6 +440,8 @@ void watch_run(struct watch *w)
 			hear_cell(w);
 		else if (fds[3].revents != 0)
 			handle_input(w);
+		else if (fds[4].revents != 0)
+			feed_console(w);
 		handle_timers(w);
 	}
 }

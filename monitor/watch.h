@@ -24,7 +24,9 @@ enum watch_state { WATCH_RUNNING, WATCH_ASKED, WATCH_STOPPING, WATCH_GONE };
 struct watch {
 	struct epilogue *after; /* where it is noted how the run came out */
 	struct terminal terminal;
-	int input; /* to read for the guest, or -1 */
+	int input;    /* to read for the guest, or -1 */
+	int feed;     /* what the console gets goes there; -1: there is none, or it is closed */
+	bool console; /* its driver is up */
 	int socket;
 	int signal_fd;
 	int cell_fd; /* the cell as a descriptor: readable once it is dead */

@@ -60,11 +60,13 @@ enum {
 	JAIL_HAS_ALL = (1 << 8) - 1
 };
 
+#define JAIL_EVENTS 128
 /* Whose thread a final filter is for. */
 enum jail_role {
 	JAIL_SETUP,   /* the only thread, before the guest runs */
 	JAIL_CONTROL, /* vCPU 0, the serial port's timer, the messages */
 	JAIL_VCPU,    /* the other vCPUs */
+	JAIL_LOOP,    /* a loop */
 	JAIL_ROLE_COUNT
 };
 

@@ -26,7 +26,7 @@ static void fixed_values(const struct option_def *option, char *text, size_t siz
 	case OPTION_SWITCH:
 		snprintf(text, size, "on off");
 		break;
-	case OPTION_SERIAL:
+	case OPTION_STREAM:
 		snprintf(text, size, "stdio none");
 		break;
 	case OPTION_TABLE:
@@ -176,7 +176,7 @@ static void print_zsh_value(const struct option_def *option)
 	fixed_values(option, values, sizeof(values));
 	printf("%s:", option_is_optional(option) ? ":" : "");
 	print_zsh_text(option->argument != NULL ? option->argument : "on|off");
-	if (option->kind == OPTION_SERIAL)
+	if (option->kind == OPTION_STREAM)
 		printf(":_mayfly_%s", option->name);
 	else if (values[0] != '\0')
 		printf(":(%s)", values);
@@ -190,7 +190,7 @@ static void print_zsh_helpers(void)
 	char values[256];
 
 	for (size_t i = 0; i < n_options; i++) {
-		if (options[i].kind != OPTION_SERIAL)
+		if (options[i].kind != OPTION_STREAM)
 			continue;
 		fixed_values(&options[i], values, sizeof(values));
 		printf("_mayfly_%s() {\n"

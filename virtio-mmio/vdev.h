@@ -38,6 +38,8 @@ struct vdev_ops {
 	 * else it is asked again after each completion. A drained device may be kicked again.
 	 */
 	bool (*drain)(struct vdev *vdev);
+	/* Somebody outside of the loop wants it to look at something of its own. May be NULL. */
+	void (*attend)(struct vdev *vdev);
 	/* The driver is gone; nothing is in flight. The device is as it was made. */
 	void (*reset)(struct vdev *vdev);
 	/* What of its own state outlives the process; `capacity` bytes at `bytes`. Drained. */

@@ -118,6 +118,8 @@ void vmmio_attend(struct vmmio *vmmio)
 		vdev_start(vmmio->vdev, features);
 	if (state == VMMIO_DRAINING && vdev_drain(vmmio->vdev))
 		finish_drain(vmmio);
+	if (vmmio->vdev->ops->attend != NULL)
+		vmmio->vdev->ops->attend(vmmio->vdev);
 }
 
 /* The calling vCPU's driver frees its buffers next; the lock is held, and let go meanwhile. */

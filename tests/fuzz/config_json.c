@@ -17,7 +17,7 @@ static void check(const struct config *config)
 {
 	check_text(config->image);
 	check_text(config->initrd);
-	check_text(config->serial_path);
+	check_text(config->serial.path);
 	check_text(config->report_path);
 	fuzz_check(config->config_path == NULL);
 	fuzz_check(memchr(config->cmdline, '\0', sizeof(config->cmdline)) != NULL);
@@ -26,7 +26,7 @@ static void check(const struct config *config)
 	fuzz_check(config->n_cpus >= 1 && config->n_cpus <= VM_VCPUS_MAX);
 	fuzz_check(config->n_pins <= VM_PINS_MAX);
 	fuzz_check(config->timeout_ns <= INT64_MAX);
-	fuzz_check(config->serial != SERIAL_FILE || config->serial_path != NULL);
+	fuzz_check(config->serial.kind != STREAM_FILE || config->serial.path != NULL);
 }
 
 /* Two fields as they stand in the file have arrived. */

@@ -16,6 +16,7 @@ Test(cmdline, linux_gets_its_words_except_where_the_user_has_them)
 		const char *user;
 		bool linux_kernel, serial;
 		const char *composed;
+		unsigned n_virtio;
 	} rows[] = {
 		{"", false, true, ""},
 		{"a b", false, true, "a b"},
@@ -29,14 +30,20 @@ Test(cmdline, linux_gets_its_words_except_where_the_user_has_them)
 		 "reboot=k panic=1 pci=off xpanic=5 panic_on_oops=1"},
 		{"root=/dev/vda -- sh", true, false,
 		 "reboot=k panic=1 pci=off root=/dev/vda -- sh"},
+		{"", false, true, "virtio_mmio.device=4K@0xc0001000:5", 1},
+		{"a -- b", true, false,
+		 "reboot=k panic=1 pci=off virtio_mmio.device=4K@0xc0001000:5 "
+		 "virtio_mmio.device=4K@0xc0002000:6 a -- b",
+		 2},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		char composed[LAYOUT_CMDLINE_MAX];
 
-		cr_assert_eq(cmdline_compose(rows[i].user, rows[i].linux_kernel, rows[i].serial,
-					     composed, &err),
-			     0);
+		const struct cmdline_parts parts = {rows[i].user, rows[i].linux_kernel,
+						    rows[i].serial, rows[i].n_virtio};
+
+		cr_assert_eq(cmdline_compose(&parts, composed, &err), 0);
 		cr_assert_str_eq(composed, rows[i].composed);
 	}
 }
@@ -48,13 +55,14 @@ Test(cmdline, has_room_for_so_much_and_no_more)
 	for (int linux_kernel = 0; linux_kernel < 2; linux_kernel++) {
 		size_t room = LAYOUT_CMDLINE_MAX - 1 - (linux_kernel ? words : 0);
 		char user[LAYOUT_CMDLINE_MAX + 1] = "", composed[LAYOUT_CMDLINE_MAX], message[96];
+		const struct cmdline_parts parts = {user, linux_kernel, true, 0};
 
 		memset(user, 'x', room);
-		cr_assert_eq(cmdline_compose(user, linux_kernel, true, composed, &err), 0);
+		cr_assert_eq(cmdline_compose(&parts, composed, &err), 0);
 		cr_assert_eq(strlen(composed), LAYOUT_CMDLINE_MAX - 1);
 		user[room] = 'y';
 		memcpy(composed, "as it was", 10);
-		cr_assert_eq(cmdline_compose(user, linux_kernel, true, composed, &err), -EINVAL);
+		cr_assert_eq(cmdline_compose(&parts, composed, &err), -EINVAL);
 		cr_assert_str_eq(composed, "as it was");
 		snprintf(message, sizeof(message),
 			 "command line: %zu bytes are more than the %zu there is room for",

@@ -50,8 +50,8 @@ Test(config_json, reads_our_section)
 			       " \"timeline\": true, \"verbose\": true, \"quiet\": false}}"),
 		     0, "%s", err.text);
 	cr_assert_eq(config.format, BOOT_RAW);
-	cr_assert_eq(config.serial, SERIAL_FILE);
-	cr_assert_str_eq(config.serial_path, "out.txt");
+	cr_assert_eq(config.serial.kind, STREAM_FILE);
+	cr_assert_str_eq(config.serial.path, "out.txt");
 	cr_assert_not(config.acpi);
 	cr_assert_eq(config.irqchip, IRQCHIP_KERNEL);
 	cr_assert(config.memfd);
