@@ -18,7 +18,10 @@ static void compose(const struct boot_image *image)
 
 	memcpy(words, image->bytes, image->len < sizeof(words) ? image->len : sizeof(words) - 1);
 	fuzz_taint(composed, sizeof(composed));
-	ret = cmdline_compose(words, linux_kernel, serial, composed, &err);
+	ret = cmdline_compose(&(struct cmdline_parts){.user = words,
+						      .linux_kernel = linux_kernel,
+						      .serial = serial},
+			      composed, &err);
 	if (ret < 0) {
 		fuzz_check_refusal(ret, &err);
 		fuzz_check(fuzz_is_tainted(composed, sizeof(composed)));

@@ -103,6 +103,10 @@ Test(boot_refusals, a_command_line_that_is_too_long_is_not_half_composed)
 
 	memset(user, 'x', sizeof(user) - 1);
 	user[sizeof(user) - 1] = '\0';
-	cr_assert_lt(cmdline_compose(user, true, true, composed, &err), 0);
+	cr_assert_lt(
+		cmdline_compose(
+			&(struct cmdline_parts){.user = user, .linux_kernel = true, .serial = true},
+			composed, &err),
+		0);
 	cr_assert_str_eq(composed, "as it was");
 }

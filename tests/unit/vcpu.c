@@ -10,6 +10,7 @@
 
 #include "base/le.h"
 #include "boot-proto/layout_x86_64.h"
+#include "monitor/gate.h"
 
 #define KVM_FD  77 /* of everything that is KVM's */
 #define ANSWERS 8
@@ -24,8 +25,13 @@ static struct kvm_run run;
 static struct bus pio, mmio;
 static struct irqchip irqchip;
 static struct ending_box ending;
-static const struct vcpu_env env = {
-	.vm_fd = KVM_FD, .pio = &pio, .mmio = &mmio, .irqchip = &irqchip, .ending = &ending};
+static const struct gate gate;
+static const struct vcpu_env env = {.gate = &gate,
+				    .vm_fd = KVM_FD,
+				    .pio = &pio,
+				    .mmio = &mmio,
+				    .irqchip = &irqchip,
+				    .ending = &ending};
 static struct vcpu vcpu = {.fd = KVM_FD, .index = 3, .env = &env, .run = &run, .stats_fd = -1};
 static struct err err;
 
