@@ -54,10 +54,27 @@ static int check_streams(const struct config *config, struct err *err)
 	return 0;
 }
 
+/* What was asked for is not to be missing in silence. */
+static int check_jail(const struct config *config, struct err *err)
+{
+	if (config->jail != JAIL_OFF)
+		return 0;
+	if (config->uid != CONFIG_NO_ID)
+		return err_input(err, "--uid: not together with --jail=off, which changes no id");
+	if (config->gid != CONFIG_NO_ID)
+		return err_input(err, "--gid: not together with --jail=off, which changes no id");
+	if (config->core_sched == JAIL_CORE_ON)
+		return err_input(err, "--core-sched=on: not together with --jail=off, which keeps "
+				      "nobody off a core");
+	return 0;
+}
+
 int config_check(const struct config *config, struct err *err)
 {
 	int ret = check_hugepages(config, err);
 
+	if (ret == 0)
+		ret = check_jail(config, err);
 	if (ret == 0 && config->initrd != NULL && config->image == NULL)
 		ret = err_input(err, "--initrd: the built-in guest takes none; name an IMAGE");
 	if (ret == 0)

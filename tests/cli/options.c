@@ -392,6 +392,12 @@ Test(options, that_are_wrong_are_named_with_their_value)
 	REFUSED("--memory: 3145728 bytes are no multiple of 2M, which --hugepages needs", "-m3M",
 		"--hugepages");
 	REFUSED("--memfd: not together with --hugepages", "--memfd", "--hugepages");
+	REFUSED("--uid: not together with --jail=off, which changes no id", "--jail=off",
+		"--uid=0");
+	REFUSED("--gid: not together with --jail=off, which changes no id", "--gid=0",
+		"--jail=off");
+	REFUSED("--core-sched=on: not together with --jail=off, which keeps nobody off a core",
+		"--core-sched=on", "--jail=off");
 	REFUSED("--cpus: \"33\" is no number from 1 to 32", "-c", "33");
 	REFUSED("--format: \"elff\" is none of auto, bzimage, elf, pvh, raw", "-f", "elff");
 	REFUSED("--irqchip: \"no\" is none of auto, split, kernel", "--irqchip=no");

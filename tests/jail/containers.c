@@ -356,3 +356,39 @@ Test(containers, are_what_the_doctor_sees)
 	expect_finding("namespaces", "mount, pid, ipc, uts, cgroup", NULL);
 	expect_finding("no ids, no capabilities", "no", "CAP_SETUID");
 }
+
+static void without_pidfd_send_signal(void)
+{
+	answer(ENOSYS, (const char *const[]){"pidfd_send_signal", NULL});
+}
+
+static void forbidding_pidfd_send_signal(void)
+{
+	answer(EPERM, (const char *const[]){"pidfd_send_signal", NULL});
+}
+
+/* A guest that spins is called away and asked; a cell that says nothing is killed. */
+static void limit_time_in(void (*container)(void))
+{
+	char attacker[256];
+	struct run run;
+
+	snprintf(attacker, sizeof(attacker), "%.*sattacker",
+		 (int)(strrchr(program, '/') + 1 - program), program);
+	run_after(container);
+	run = RUN("run", "--timeout=300ms", "-f", "elf", guest("act"), "--", "spin");
+	cr_assert_eq(run.status, 124, "%d %s", run.status, run.err);
+	cr_assert(has(run.err, "the time limit ended the run; vCPU 0 ran"), "%s", run.err);
+	run = run_program((const char *const[]){attacker, "run", "--timeout=300ms", "--", "silent",
+						"0", "0", "0", NULL},
+			  NULL);
+	run_after(NULL);
+	cr_assert_eq(run.status, 124, "%d %s", run.status, run.err);
+	cr_assert(has(run.err, "the cell did not answer"), "%s", run.err);
+}
+
+Test(containers, without_pidfd_send_signal_limit_time_all_the_same)
+{
+	limit_time_in(without_pidfd_send_signal);
+	limit_time_in(forbidding_pidfd_send_signal);
+}
