@@ -100,7 +100,7 @@ MUST_CHECK int ring_run(struct ring *ring);
  */
 MUST_CHECK int ring_turn(struct ring *ring, bool wait);
 
-/* All below: the loop's thread, out of `complete` and `turn`. */
+/* All below: the loop's thread, out of `complete` and `turn`, or before ring_run(). */
 void ring_stop(struct ring *ring);
 void ring_readv(struct ring *ring, struct ring_tag tag, const struct ring_io *io);
 void ring_writev(struct ring *ring, struct ring_tag tag, const struct ring_io *io);

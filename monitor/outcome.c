@@ -68,7 +68,8 @@ static void describe_trap(uint32_t detail, char *text, size_t size)
 {
 	static const char *const threads[] = {[JAIL_SETUP] = "set-up",
 					      [JAIL_CONTROL] = "control thread",
-					      [JAIL_VCPU] = "vCPU thread"};
+					      [JAIL_VCPU] = "vCPU thread",
+					      [JAIL_LOOP] = "loop thread"};
 	unsigned role = detail >> 16, call = detail & 0xffff;
 
 	snprintf(text, size, "the cell's %s made system call %u (%s), which its filter forbids",

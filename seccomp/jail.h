@@ -60,15 +60,21 @@ enum {
 	JAIL_HAS_ALL = (1 << 8) - 1
 };
 
-#define JAIL_EVENTS 128
 /* Whose thread a final filter is for. */
 enum jail_role {
 	JAIL_SETUP,   /* the only thread, before the guest runs */
 	JAIL_CONTROL, /* vCPU 0, the serial port's timer, the messages */
 	JAIL_VCPU,    /* the other vCPUs */
-	JAIL_LOOP,    /* a loop */
+	JAIL_LOOP,    /* a ring with its devices */
 	JAIL_ROLE_COUNT
 };
+
+/*
+ * The numbers of the cell's eventfds, moved there by F_DUPFD_CLOEXEC: vCPUs may write eight bytes to
+ * them. A power of two, beginning at a multiple of it.
+ */
+#define JAIL_EVENTS     128
+#define JAIL_EVENTS_MAX 128
 
 struct jail {
 	enum jail_mode mode;
@@ -89,7 +95,7 @@ struct jail {
 /* What the cell needs of the host, for its rlimits and filters. */
 struct jail_limits {
 	uint64_t memory;    /* bytes of the guest */
-	unsigned n_threads; /* its vCPUs */
+	unsigned n_threads; /* its vCPUs and loops, and what the kernel may add for their rings */
 	int socket;         /* to the supervisor */
 	int output;         /* of the serial port, or -1 */
 };

@@ -7,13 +7,13 @@
 #include "base/sanitizer.h"
 #include "seccomp/jail_stages.h"
 
-/* The cell's: its socket, KVM, files, two for each vCPU. */
-#define DESCRIPTORS_MAX 128
+/* The cell's: its socket, KVM, files, two for each vCPU, rings; and the eventfds above them. */
+#define DESCRIPTORS_MAX (JAIL_EVENTS + JAIL_EVENTS_MAX)
 
 /* Beside the guest's memory: the program, stacks, and a kernel that is unpacked. */
 #define ADDRESS_SPACE (UINT64_C(1) << 30)
 
-/* Threads that the kernel adds to a process with a VM, and starts of io_uring's workers. */
+/* Threads that the kernel adds to a process with a VM, and those that are ending. */
 #define KERNEL_THREADS 4
 
 int jail_set_core(struct jail *jail, struct err *err)

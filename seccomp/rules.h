@@ -9,12 +9,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/io_uring.h>
 #include <linux/kvm.h>
 #include <linux/mman.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -23,7 +25,7 @@
 
 #include "seccomp/jail_stages.h"
 
-#define RULE_CHECKS_MAX 3
+#define RULE_CHECKS_MAX 4
 
 /* Passes where the argument's bits under the mask are the value. An empty mask: no check. */
 struct rule_check {
@@ -42,7 +44,9 @@ struct rule {
 
 #define SETUP      (1U << JAIL_SETUP)
 #define ON_CONTROL (SETUP | 1U << JAIL_CONTROL)
-#define RUNNING    (ON_CONTROL | 1U << JAIL_VCPU)
+#define ON_VCPU    (ON_CONTROL | 1U << JAIL_VCPU)
+#define ON_LOOP    (SETUP | 1U << JAIL_LOOP)
+#define RUNNING    (ON_VCPU | ON_LOOP)
 
 #define IS(argument, value)                                                                        \
 	{                                                                                          \
@@ -58,6 +62,12 @@ struct rule {
 #define NOTHING_BUT(argument, bits)                                                                \
 	{                                                                                          \
 		argument, ~(uint64_t)(bits), 0                                                     \
+	}
+
+#define EVENTS JAIL_EVENTS
+#define AMONG(argument, events)                                                                    \
+	{                                                                                          \
+		argument, ~(uint64_t)(JAIL_EVENTS_MAX - 1), events                                 \
 	}
 
 /* What pthread_create() asks of clone [glibc sysdeps/unix/sysv/linux/createthread.c]. */

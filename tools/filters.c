@@ -95,15 +95,18 @@ static void print_code(void)
 	print_names();
 }
 
-/* The next check of "IS(1, KVM_RUN), NOTHING_BUT(2, BITS)"; returns what follows, or NULL: no more. */
-static const char *next_check(const char *text, unsigned *argument, bool *is_mask,
-			      const char **value, int *value_len)
+/*
+ * The next check of "IS(1, KVM_RUN), NOTHING_BUT(2, BITS)": its kind by the first letter. Returns what
+ * follows, or NULL: no more.
+ */
+static const char *next_check(const char *text, unsigned *argument, char *kind, const char **value,
+			      int *value_len)
 {
 	int depth = 1, len = 0;
 
-	text += strcspn(text, "IN");
-	*is_mask = *text == 'N';
-	if (sscanf(text, *is_mask ? "NOTHING_BUT(%u, %n" : "IS(%u, %n", argument, &len) != 1)
+	text += strspn(text, ", ");
+	*kind = *text;
+	if (sscanf(text, "%*[A-Z_](%u, %n", argument, &len) != 1)
 		return NULL;
 	*value = text + len;
 	for (text = *value; depth > 0; text++)
@@ -117,18 +120,27 @@ static void print_call(const struct rule *rule)
 {
 	const char *rest = rule->checks_text, *value;
 	unsigned next = 0, argument;
-	bool is_mask;
+	char kind;
 	int len;
 
 	printf(".It Fn %s", rule->name);
-	while ((rest = next_check(rest, &argument, &is_mask, &value, &len)) != NULL) {
+	while ((rest = next_check(rest, &argument, &kind, &value, &len)) != NULL) {
 		for (; next < argument; next++)
 			printf(" _");
-		printf(" \"%s%.*s\"", is_mask ? "\\*(Le " : "", len, value);
+		printf(" \"%s%.*s\"",
+		       kind == 'N'   ? "\\*(Le "
+		       : kind == 'A' ? "one of "
+				     : "",
+		       len, value);
 		next = argument + 1;
 	}
 	putchar('\n');
 }
+
+static const char *const role_names[JAIL_ROLE_COUNT] = {[JAIL_SETUP] = "set-up",
+							[JAIL_CONTROL] = "control",
+							[JAIL_VCPU] = "vCPU",
+							[JAIL_LOOP] = "loop"};
 
 /* One paragraph a rule: the call with its checks, the reason, the threads. */
 static void print_rules(void)
@@ -137,11 +149,12 @@ static void print_rules(void)
 		const struct rule *rule = &rules[i];
 
 		print_call(rule);
-		printf("%c%s.\n%sIn\n.Cm set-up%s .\n", toupper((unsigned char)rule->why[0]),
-		       rule->why + 1, rule->error != 0 ? "It fails, and kills nobody.\n" : "",
-		       rule->roles == SETUP        ? ""
-		       : rule->roles == ON_CONTROL ? " , control"
-						   : " , control , vCPU");
+		printf("%c%s.\n%sIn\n.Cm set-up", toupper((unsigned char)rule->why[0]),
+		       rule->why + 1, rule->error != 0 ? "It fails, and kills nobody.\n" : "");
+		for (unsigned role = JAIL_SETUP + 1; role < JAIL_ROLE_COUNT; role++)
+			if ((rule->roles & 1U << role) != 0)
+				printf(" , %s", role_names[role]);
+		printf(" .\n");
 	}
 }
 

@@ -212,7 +212,7 @@ Test(stages, of_the_default_hold_a_live_cell)
 	cr_assert_eq(status.st_uid, 0u);
 	limits = read_file(proc(cell, "limits"), NULL);
 	cr_assert(has(limits, "Max core file size        0                    0"), "%s", limits);
-	cr_assert(has(limits, "Max open files            128                  128"), "%s", limits);
+	cr_assert(has(limits, "Max open files            256                  256"), "%s", limits);
 	cr_assert(has(limits, "Max processes             6                    6"), "%s", limits);
 	cr_assert_eq(end().status, 128 + SIGQUIT);
 }

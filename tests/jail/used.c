@@ -26,6 +26,23 @@ static const char *const rare[] = {
 	"clone3",        /* it fails; strace sees the call */
 };
 
+/* Of devices that have no option yet; tests/jail/loop.c uses them. */
+static const char *const not_yet[] = {"io_uring_setup", "io_uring_enter", "io_uring_register",
+				      "eventfd2", "getrandom"};
+static const char *const not_yet_checks[] = {"AMONG(0, EVENTS), IS(2, 8)", "IS(1, KVM_IOEVENTFD)",
+					     "IS(1, F_DUPFD_CLOEXEC)"};
+
+static bool is_for_devices(const struct rule *rule)
+{
+	for (size_t i = 0; i < ARRAY_LEN(not_yet); i++)
+		if (strcmp(rule->name, not_yet[i]) == 0)
+			return true;
+	for (size_t i = 0; i < ARRAY_LEN(not_yet_checks); i++)
+		if (strcmp(rule->checks_text, not_yet_checks[i]) == 0)
+			return true;
+	return false;
+}
+
 static bool is_rare(const struct rule *rule)
 {
 	for (size_t i = 0; i < ARRAY_LEN(rare); i++)
@@ -141,6 +158,6 @@ Test(used, every_rule_is, .timeout = 120)
 	}
 	watch_slow_reader();
 	for (size_t i = 0; i < N_RULES; i++)
-		cr_expect(is_used[i] || is_rare(&rules[i]), "%s(%s): %s", rules[i].name,
-			  rules[i].checks_text, rules[i].why);
+		cr_expect(is_used[i] || is_rare(&rules[i]) || is_for_devices(&rules[i]),
+			  "%s(%s): %s", rules[i].name, rules[i].checks_text, rules[i].why);
 }
