@@ -11,6 +11,7 @@
 #define TRANSPORT_FEATURES                                                                         \
 	(UINT64_C(1) << VIRTIO_F_VERSION_1 | UINT64_C(1) << VIRTIO_RING_F_EVENT_IDX |              \
 	 UINT64_C(1) << VIRTIO_RING_F_INDIRECT_DESC)
+#define INTERRUPTS ((uint32_t)(VIRTIO_MMIO_INT_VRING | VIRTIO_MMIO_INT_CONFIG))
 #define STATUS_KNOWN                                                                               \
 	((uint32_t)(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER |                         \
 		    VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK |                      \
@@ -65,6 +66,12 @@ static void set_needs_reset(struct vmmio *vmmio)
 {
 	set_status(vmmio, vmmio->status | VIRTIO_CONFIG_S_NEEDS_RESET);
 	interrupt(vmmio, VIRTIO_MMIO_INT_CONFIG);
+}
+
+static void stop_queues(struct vdev *vdev)
+{
+	for (unsigned i = 0; i < vdev->n_queues; i++)
+		vq_stop(&vdev->queues[i]);
 }
 
 /* As after a reset; under the lock. */
@@ -139,8 +146,7 @@ static void await_drain(struct vmmio *vmmio)
 static void reset(struct vmmio *vmmio)
 {
 	if (vmmio->state == VMMIO_OFF) {
-		for (unsigned i = 0; i < vmmio->vdev->n_queues; i++)
-			vq_stop(&vmmio->vdev->queues[i]);
+		stop_queues(vmmio->vdev);
 		clear(vmmio);
 		return;
 	}
@@ -166,8 +172,7 @@ static bool start_queues(struct vmmio *vmmio)
 static void go_live(struct vmmio *vmmio)
 {
 	if ((vmmio->status & VIRTIO_CONFIG_S_FEATURES_OK) == 0 || !start_queues(vmmio)) {
-		for (unsigned i = 0; i < vmmio->vdev->n_queues; i++)
-			vq_stop(&vmmio->vdev->queues[i]);
+		stop_queues(vmmio->vdev);
 		set_needs_reset(vmmio);
 		return;
 	}
@@ -178,10 +183,10 @@ static void go_live(struct vmmio *vmmio)
 }
 
 /* A driver that asks for what was not offered sees FEATURES_OK stay clear. [virtio 1.2 §3.1.1 step 6] */
-static bool accepts_features(const struct vmmio *vmmio)
+static bool accepts_features(const struct vmmio *vmmio, uint64_t features)
 {
-	return (vmmio->driver_features & ~offered(vmmio)) == 0 &&
-	       (vmmio->driver_features & UINT64_C(1) << VIRTIO_F_VERSION_1) != 0;
+	return (features & ~offered(vmmio)) == 0 &&
+	       (features & UINT64_C(1) << VIRTIO_F_VERSION_1) != 0;
 }
 
 /* Bits are added only; 0 resets. [virtio 1.2 §2.1.1, §4.2.3.1.1] */
@@ -195,7 +200,8 @@ static void write_status(struct vmmio *vmmio, uint32_t value)
 	}
 	if (vmmio->state == VMMIO_DRAINING)
 		return;
-	if ((added & VIRTIO_CONFIG_S_FEATURES_OK) != 0 && !accepts_features(vmmio))
+	if ((added & VIRTIO_CONFIG_S_FEATURES_OK) != 0 &&
+	    !accepts_features(vmmio, vmmio->driver_features))
 		added &= ~(uint32_t)VIRTIO_CONFIG_S_FEATURES_OK;
 	set_status(vmmio, vmmio->status | added);
 	if ((added & VIRTIO_CONFIG_S_DRIVER_OK) != 0)
@@ -398,6 +404,77 @@ static void on_need_reset(void *transport)
 static void on_look_again(void *transport)
 {
 	vmmio_attend(transport);
+}
+
+void vmmio_save(const struct vmmio *vmmio, struct vmmio_saved *ret_saved)
+{
+	*ret_saved = (struct vmmio_saved){
+		.status = vmmio->status,
+		.interrupt_status = atomic_load(word(vmmio, VIRTIO_MMIO_INTERRUPT_STATUS)),
+		.generation = atomic_load(word(vmmio, VIRTIO_MMIO_CONFIG_GENERATION)),
+		.device_features_sel = vmmio->device_features_sel,
+		.driver_features_sel = vmmio->driver_features_sel,
+		.queue_sel = vmmio->queue_sel,
+		.driver_features = vmmio->driver_features,
+		.ready = vmmio->ready,
+		.n_queues = vmmio->vdev->n_queues,
+		.is_live = vmmio->state != VMMIO_OFF,
+	};
+	memcpy(ret_saved->geometry, vmmio->queues, sizeof(ret_saved->geometry));
+	for (unsigned i = 0; i < vmmio->vdev->n_queues; i++)
+		vq_save(&vmmio->vdev->queues[i], &ret_saved->queues[i]);
+}
+
+/* Could a transport of this device have come to this? */
+static bool is_plausible(const struct vmmio *vmmio, const struct vmmio_saved *saved)
+{
+	const uint32_t known = STATUS_KNOWN | VIRTIO_CONFIG_S_NEEDS_RESET;
+	bool agreed = (saved->status & VIRTIO_CONFIG_S_FEATURES_OK) != 0;
+
+	return saved->n_queues == vmmio->vdev->n_queues && (saved->status & ~known) == 0 &&
+	       saved->ready >> saved->n_queues == 0 &&
+	       (!agreed || accepts_features(vmmio, saved->driver_features)) &&
+	       (!saved->is_live || (agreed && (saved->status & VIRTIO_CONFIG_S_DRIVER_OK) != 0));
+}
+
+static int load_queues(struct vmmio *vmmio, const struct vmmio_saved *saved)
+{
+	struct vdev *vdev = vmmio->vdev;
+	int ret = 0;
+
+	for (unsigned i = 0; i < vdev->n_queues && ret == 0; i++) {
+		if (saved->queues[i].size > vdev->queue_sizes[i])
+			ret = -EINVAL;
+		else if (saved->is_live && saved->queues[i].started)
+			ret = vq_load(&vdev->queues[i], vdev->mem, &saved->queues[i],
+				      saved->driver_features);
+	}
+	if (ret < 0)
+		stop_queues(vdev);
+	return ret;
+}
+
+int vmmio_load(struct vmmio *vmmio, const struct vmmio_saved *saved)
+{
+	int ret = is_plausible(vmmio, saved) ? load_queues(vmmio, saved) : -EINVAL;
+
+	if (ret < 0)
+		return ret;
+	vmmio->device_features_sel = saved->device_features_sel;
+	vmmio->driver_features_sel = saved->driver_features_sel;
+	vmmio->queue_sel = saved->queue_sel;
+	vmmio->driver_features = saved->driver_features;
+	vmmio->ready = saved->ready;
+	memcpy(vmmio->queues, saved->geometry, sizeof(vmmio->queues));
+	set_status(vmmio, saved->status);
+	put(vmmio, VIRTIO_MMIO_INTERRUPT_STATUS, saved->interrupt_status & INTERRUPTS);
+	put(vmmio, VIRTIO_MMIO_CONFIG_GENERATION, saved->generation);
+	show_selected(vmmio);
+	if (saved->is_live) {
+		vmmio->state = VMMIO_LIVE;
+		vmmio->host_ops->call_loop(vmmio->host, vmmio);
+	}
+	return 0;
 }
 
 void vmmio_init(struct vmmio *vmmio, struct vdev *vdev, uint8_t *page)

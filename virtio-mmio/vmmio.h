@@ -108,6 +108,7 @@ struct vmmio_saved {
 	uint64_t driver_features;
 	uint32_t ready;
 	uint32_t n_queues;
+	uint8_t is_live;
 	struct vq_geometry geometry[VDEV_QUEUES_MAX];
 	struct vq_state queues[VDEV_QUEUES_MAX];
 };
