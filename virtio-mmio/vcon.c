@@ -268,7 +268,7 @@ int vcon_init(struct vcon *vcon, const struct vcon_config *config, const struct 
 	*vcon = (struct vcon){
 		.vdev = {.ops = &vcon_ops,
 			 .id = VIRTIO_ID_CONSOLE,
-			 .features = UINT64_C(1) << VIRTIO_CONSOLE_F_SIZE,
+			 .features = config->cols > 0 ? UINT64_C(1) << VIRTIO_CONSOLE_F_SIZE : 0,
 			 .n_queues = N_QUEUES,
 			 .queue_sizes = {VCON_QUEUE_SIZE, VCON_QUEUE_SIZE},
 			 .config_len = sizeof(struct virtio_console_config),
