@@ -81,6 +81,10 @@ static int explain(int error, struct err *err)
 			err, error,
 			"this kernel has no io_uring, or a container's filter hides it; the "
 			"devices of this microVM need it");
+	if (error == ENOMEM)
+		return err_host(err, error,
+				"io_uring: the limit of locked memory (ulimit -l) is counted over "
+				"all rings of a user");
 	return err_host(err, error, "io_uring");
 }
 

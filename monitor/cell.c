@@ -92,7 +92,8 @@ static int confine(struct err *err)
 			    spec->kernel.fd,
 			    spec->initrd.fd};
 	const struct jail_limits limits = {.memory = spec->vm.memory,
-					   .n_threads = spec->vm.n_vcpus + vm_n_loops(&spec->vm),
+					   .n_threads = spec->vm.n_vcpus +
+							vm_n_loops(&spec->vm) * (1 + RING_WORKERS),
 					   .socket = spec->socket,
 					   .output = spec->serial.fd};
 	int ret;

@@ -39,7 +39,6 @@ int jail_set_limits(const struct jail *jail, const struct jail_limits *limits, s
 	} list[] = {
 		{RLIMIT_CORE, 0, true},
 		{RLIMIT_NOFILE, DESCRIPTORS_MAX, true},
-		{RLIMIT_MEMLOCK, 0, true},
 		{RLIMIT_MSGQUEUE, 0, true},
 		{RLIMIT_AS, 2 * limits->memory + ADDRESS_SPACE, !WITH_SANITIZER},
 		/* Counted for the id in its namespace; without one, for all the user's processes. */

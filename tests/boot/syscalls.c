@@ -99,7 +99,6 @@ static const struct call cell_calls[] = {
 	{"prctl PR_SCHED_CORE", "jail: no stranger on the same core"},
 	{"prlimit64", "jail: no core dump"},
 	{"prlimit64", "jail: few descriptors"},
-	{"prlimit64", "jail: no locked memory"},
 	{"prlimit64", "jail: no message queues"},
 	{"prlimit64", "jail: no more memory than it can need"},
 	{"prlimit64", "jail: no more threads than it can need"},

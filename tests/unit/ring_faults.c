@@ -221,7 +221,12 @@ Test(ring_refused, says_who_forbids_it)
 			 "devices of this microVM need it: Function not implemented");
 	faults_refuse_setup(0, ENOMEM);
 	cr_assert_eq(ring_seal(ring, &err), -ENOMEM);
-	cr_assert_str_eq(err.text, "io_uring: Cannot allocate memory");
+	cr_assert_str_eq(err.text,
+			 "io_uring: the limit of locked memory (ulimit -l) is counted over "
+			 "all rings of a user: Cannot allocate memory");
+	faults_refuse_setup(0, ENFILE);
+	cr_assert_eq(ring_seal(ring, &err), -ENFILE);
+	cr_assert_str_eq(err.text, "io_uring: Too many open files in system");
 	faults_refuse_setup(0, 0);
 	cr_assert_eq(ring_seal(ring, &err), 0);
 }
