@@ -179,7 +179,21 @@ static void reap(struct supervisor *s)
 	while (waitpid(s->watch.cell, &s->after.outcome.wait_status, 0) < 0 && errno == EINTR)
 		;
 	counters_stamp(s->after.counters, PHASE_REAPED);
-	cgroup_remove(&s->after.jail.cgroup);
+}
+
+/* Nothing of the run is left; who wants an end gets it before anything is said of that. */
+static void clean_up(struct supervisor *s)
+{
+	struct err err;
+	int ret;
+
+	if (s->watch.cell > 0)
+		reap(s);
+	ret = cgroup_remove(&s->after.jail.cgroup, &err);
+	terminal_restore(&s->watch.terminal);
+	begin_to_wait();
+	if (ret < 0)
+		epilogue_print_error(&err);
 }
 
 /* Beside the guest's memory: the monitor's, page tables, KVM's own. */
@@ -239,19 +253,12 @@ int supervisor_run(const struct config *config, int64_t started_ns)
 	if (ret == 0 && !config->dry_run)
 		ret = send_cpuid(s, &err);
 	if (ret < 0) {
-		if (s->watch.cell > 0)
-			reap(s);
-		else
-			cgroup_remove(&s->after.jail.cgroup);
-		terminal_restore(&s->watch.terminal);
-		begin_to_wait();
+		clean_up(s);
 		epilogue_print_error(&err);
 		return err.status;
 	}
 	terminal_guard(&s->watch.terminal);
 	watch_run(&s->watch);
-	reap(s);
-	terminal_restore(&s->watch.terminal);
-	begin_to_wait();
+	clean_up(s);
 	return epilogue_tell(&s->after);
 }

@@ -136,6 +136,15 @@ static int take_limit(char *item, struct cgroup_limits *limits, struct err *err)
 	return err_input(err, "\"%.50s\": neither cpu=, memory=, pids= nor io=", item);
 }
 
+/* Is there a ".." on its way? */
+static bool climbs(const char *path)
+{
+	for (; (path = strstr(path, "/..")) != NULL; path++)
+		if (path[3] == '/' || path[3] == '\0')
+			return true;
+	return false;
+}
+
 int value_cgroup(const char *text, struct cgroup_limits *ret_limits, struct err *err)
 {
 	struct cgroup_limits limits = {0};
@@ -146,7 +155,7 @@ int value_cgroup(const char *text, struct cgroup_limits *ret_limits, struct err 
 		return err_input(err, "\"%.50s...\" is too long", text);
 	memcpy(copy, text, strlen(text) + 1);
 	item = strsep(&rest, ",");
-	if (item[0] != '/' || strstr(item, "..") != NULL)
+	if (item[0] != '/' || climbs(item))
 		return err_input(err, "\"%.150s\" is no absolute path below the cgroups' root",
 				 item);
 	memcpy(limits.path, item, strlen(item) + 1);

@@ -4,7 +4,10 @@
  *
  * A run gets a cgroup of its own, PATH/mayfly-PID, in every hierarchy that has one of the four
  * controllers: the one of version 2, else those of version 1. It is removed when the cell is gone; what
- * a supervisor left behind that was killed by SIGKILL, the next run in PATH removes.
+ * a supervisor left behind that was killed by SIGKILL, the next run in PATH removes: the folder of a
+ * run that lives is locked, so that no number has to be looked up, which another pid namespace may know
+ * otherwise. PATH itself is made where it is not there; the sticky bit, which means nothing else for a
+ * cgroup, marks it, and the last run takes it away.
  * [linux admin-guide/cgroup-v2.rst], [linux admin-guide/cgroup-v1/]
  */
 #ifndef MAYFLY_SECCOMP_CGROUP_H
@@ -43,6 +46,7 @@ struct cgroup {
 	unsigned n_dirs;
 	struct cgroup_dir {
 		bool is_v2;
+		int lock; /* the directory; locked until it is removed */
 		char path[2 * CGROUP_PATH_MAX];
 	} dirs[CGROUP_CONTROLLER_COUNT];
 };
@@ -67,7 +71,22 @@ MUST_CHECK int cgroup_add(const struct cgroup *cgroup, pid_t cell, struct err *e
 /* Cell: overwrites where they are. */
 void cgroup_forget(struct cgroup *cgroup);
 
-/* Removes them; the cell is gone. */
-void cgroup_remove(struct cgroup *cgroup);
+/* Removes what was made; the cell is gone. Errors: the first, with the folder that stays. */
+MUST_CHECK int cgroup_remove(struct cgroup *cgroup, struct err *err);
+
+/* The hierarchies of a host, as far as they have controllers of ours; "": none. */
+struct cgroup_mounts {
+	char v1[CGROUP_CONTROLLER_COUNT][CGROUP_PATH_MAX];
+	char v2[CGROUP_PATH_MAX];
+};
+
+/*
+ * Finds them; of several places the first, in which there is a hierarchy. `root` is "", or a folder
+ * with a picture of a host. Errors: -errno of /proc/self/mountinfo.
+ */
+MUST_CHECK int cgroup_find_mounts(const char *root, struct cgroup_mounts *ret_mounts);
+
+/* Is the word in a list that is separated by commas or blanks? */
+bool cgroup_is_listed(const char *list, const char *word);
 
 #endif

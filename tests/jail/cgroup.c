@@ -3,10 +3,13 @@
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -27,15 +30,18 @@ static void done(void);
 
 TestSuite(cgroup, .init = init, .fini = done, .timeout = 120);
 
+/* Tests go side by side; who looks at PATH itself takes one of his own. */
+static const char *path_used = PATH;
+
 /* Where a controller's files are on this host: of version 1, or of the one tree of version 2. */
 static const char *folder_of(const char *controller)
 {
-	static char path[128];
+	static char folder[128];
+	bool is_v2 = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0;
 
-	snprintf(path, sizeof(path), "/sys/fs/cgroup/%s" PATH, controller);
-	if (access(path, F_OK) < 0)
-		snprintf(path, sizeof(path), "/sys/fs/cgroup" PATH);
-	return path;
+	snprintf(folder, sizeof(folder), "/sys/fs/cgroup%s%s%s", is_v2 ? "" : "/",
+		 is_v2 ? "" : controller, path_used);
+	return folder;
 }
 
 static const char *const controllers[] = {"cpu", "memory", "pids", "blkio", "unified"};
@@ -148,6 +154,169 @@ Test(cgroup, ends_a_cell_that_wants_too_much_memory)
 
 	cr_assert_eq(run.status, 127, "%s", run.err);
 	cr_assert(has(run.err, "killed by signal 9 (Killed) (out of memory?)"), "%s", run.err);
+}
+
+static unsigned count_paths(void)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < sizeof(controllers) / sizeof(controllers[0]); i++)
+		n += access(folder_of(controllers[i]), F_OK) == 0;
+	return n;
+}
+
+static int end(struct process *process)
+{
+	kill(process->pid, SIGQUIT);
+	return process_finish(process).status;
+}
+
+/* By the last run in it; and only what a run made. */
+Test(cgroup, is_removed_with_its_path)
+{
+	struct process first, second;
+
+	path_used = PATH "-removed";
+	first = start(path_used);
+	second = start(path_used);
+	cr_assert_eq(end(&first), 128 + SIGQUIT);
+	cr_assert_gt(count_paths(), 0u);
+	cr_assert_eq(end(&second), 128 + SIGQUIT);
+	cr_assert_eq(count_paths(), 0u);
+}
+
+Test(cgroup, leaves_a_path_that_was_there)
+{
+	unsigned n;
+
+	path_used = PATH "-there";
+	for (size_t i = 0; i < sizeof(controllers) / sizeof(controllers[0]); i++)
+		mkdir(folder_of(controllers[i]), 0755);
+	n = count_paths();
+	cr_assert_gt(n, 0u);
+	cr_assert_eq(RUN("run", "--cgroup", path_used).status, 0);
+	cr_assert_eq(count_paths(), n);
+}
+
+/* Of a number that is nobody's here, but may be somebody's in another pid namespace. */
+Test(cgroup, of_another_run_is_left_while_that_lives)
+{
+	struct process process = start(PATH);
+	char path[256];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/mayfly-999999999", folder_of("memory"));
+	cr_assert_eq(mkdir(path, 0755), 0);
+	fd = open(path, O_RDONLY | O_DIRECTORY);
+	cr_assert_eq(flock(fd, LOCK_EX), 0);
+	cr_assert_eq(RUN("run", "--cgroup", PATH).status, 0);
+	cr_assert_eq(access(path, F_OK), 0);
+	close(fd);
+	cr_assert_eq(RUN("run", "--cgroup", PATH).status, 0);
+	cr_assert_neq(access(path, F_OK), 0);
+	end(&process);
+}
+
+/* Two supervisors in two pid namespaces are both the first there. */
+Test(cgroup, has_another_name_where_its_own_is_taken)
+{
+	const char *const argv[] = {"/usr/bin/unshare",
+				    "--pid",
+				    "--fork",
+				    mayfly_path(),
+				    "run",
+				    "--timeout=20s",
+				    "--cgroup",
+				    PATH "-taken",
+				    "-f",
+				    "elf",
+				    guest("act"),
+				    "--",
+				    "say",
+				    "up",
+				    "spin",
+				    NULL};
+	struct process first, second;
+	char path[256];
+
+	need_program("unshare");
+	path_used = PATH "-taken";
+	first = process_start(argv, false);
+	cr_assert(process_wait_for(&first, "up\n"));
+	second = process_start(argv, false);
+	cr_assert(process_wait_for(&second, "up\n"));
+	snprintf(path, sizeof(path), "%s/mayfly-1", folder_of("memory"));
+	cr_assert_eq(access(path, F_OK), 0);
+	strcat(path, ".1");
+	cr_assert_eq(access(path, F_OK), 0);
+	kill(child_of(first.pid), SIGTERM);
+	kill(child_of(second.pid), SIGTERM);
+	process_finish(&first);
+	process_finish(&second);
+	cr_assert_eq(count_paths(), 0u);
+}
+
+Test(cgroup, that_cannot_be_removed_is_named)
+{
+	struct process process = start(PATH);
+	char path[256], words[400];
+	struct run run;
+
+	snprintf(path, sizeof(path), "%s/mayfly-%d", folder_of("memory"), (int)process.pid);
+	snprintf(words, sizeof(words), "mayfly: --cgroup: %s stays: Device or resource busy\n",
+		 path);
+	strcat(path, "/x");
+	cr_assert_eq(mkdir(path, 0755), 0);
+	kill(process.pid, SIGQUIT);
+	run = process_finish(&process);
+	cr_assert_eq(run.status, 128 + SIGQUIT);
+	cr_assert(has(run.err, words), "%s", run.err);
+	rmdir(path);
+	*strrchr(path, '/') = '\0';
+	rmdir(path);
+}
+
+static void without_clone3(void)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+
+	if (seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) < 0 ||
+	    seccomp_load(filter) < 0)
+		_exit(96);
+}
+
+Test(cgroup, takes_a_cell_that_was_not_born_into_it)
+{
+	struct process process;
+	char path[64], membership[64];
+
+	run_after(without_clone3);
+	process = start(PATH);
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)child_of(process.pid));
+	snprintf(membership, sizeof(membership), PATH "/mayfly-%d\n", (int)process.pid);
+	cr_assert(has(read_file(path, NULL), membership), "%s", read_file(path, NULL));
+	cr_assert_eq(end(&process), 128 + SIGQUIT);
+	cr_assert_not(is_left(&process));
+}
+
+/* What lies over a hierarchy's place is none. */
+Test(cgroup, is_found_where_it_can_be_seen)
+{
+	const char *script = "mount -t cgroup -o memory none \"$0\" && "
+			     "mount -t tmpfs none /sys/fs/cgroup/memory && exec \"$@\"";
+	const char *place = scratch("memory");
+	struct run run;
+
+	need_program("unshare");
+	if (access("/sys/fs/cgroup/memory/cgroup.procs", F_OK) < 0)
+		cr_skip_test("version 1 has no memory here");
+	cr_assert_eq(mkdir(place, 0755), 0);
+	run = run_program((const char *const[]){"/usr/bin/unshare", "--mount", "/bin/sh", "-c",
+						script, place, mayfly_path(), "run", "--cgroup",
+						PATH ",memory=100M", NULL},
+			  NULL);
+	cr_assert_eq(run.status, 0, "%s", run.err);
+	cr_assert_str_eq(run.err, "");
 }
 
 /* By the first one after its cell has died, which takes a moment. */

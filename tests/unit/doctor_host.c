@@ -212,8 +212,26 @@ Test(doctor_host, knows_a_cgroup_that_is_delegated)
 {
 	set_cgroup("cpuset cpu io memory pids\n");
 	JUDGED("cgroups", GOOD);
-	cr_assert(has(find("cgroups")->value, "delegated: cpuset cpu io memory pids"), "%s",
-		  find("cgroups")->value);
+	cr_assert_str_eq(find("cgroups")->value, "version 2, delegated: --cgroup=/user.slice/NAME");
+}
+
+/* As a scope of systemd's: what runs in it keeps it from passing its controllers on. */
+Test(doctor_host, knows_a_cgroup_with_processes)
+{
+	set_cgroup("cpuset cpu io memory pids\n");
+	set(SLICE "/cgroup.type", "domain\n");
+	set(SLICE "/cgroup.procs", "1\n2\n");
+	JUDGED("cgroups", ADVICE);
+	cr_assert_str_eq(find("cgroups")->value,
+			 "version 2, yours, with processes in it: cpuset cpu io memory pids");
+	set(SLICE "/cgroup.procs", "");
+	set("/proc/self/cgroup", "0::/user.slice/a.scope\n");
+	set(SLICE "/a.scope/cgroup.controllers", "cpu memory\n");
+	set(SLICE "/a.scope/cgroup.type", "domain\n");
+	set(SLICE "/a.scope/cgroup.procs", "1\n");
+	set(SLICE "/a.scope/cgroup.subtree_control", "");
+	JUDGED("cgroups", GOOD);
+	cr_assert_str_eq(find("cgroups")->value, "version 2, delegated: --cgroup=/user.slice/NAME");
 }
 
 Test(doctor_host, knows_a_cgroup_that_is_not_ours)

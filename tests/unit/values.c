@@ -148,6 +148,8 @@ Test(values, a_cgroup_is_a_path_and_limits)
 	static const char *const bad[][2] = {
 		{"a", "\"a\" is no absolute path below the cgroups' root"},
 		{"/a/../b", "\"/a/../b\" is no absolute path below the cgroups' root"},
+		{"/a/..", "\"/a/..\" is no absolute path below the cgroups' root"},
+		{"/..", "\"/..\" is no absolute path below the cgroups' root"},
 		{"/a,cpu=5", "\"cpu=5\": no number from 1 to 100000%"},
 		{"/a,pids=0", "\"pids=0\": no number from 1 to 4096"},
 		{"/a,io=10001", "\"io=10001\": no number from 1 to 10000"},
@@ -168,6 +170,9 @@ Test(values, a_cgroup_is_a_path_and_limits)
 		cr_assert_eq(value_cgroup(bad[i][0], &limits, &err), -EINVAL);
 		cr_assert_str_eq(err.text, bad[i][1]);
 	}
+	cr_assert_eq(value_cgroup("/a..b/..c/d../...", &limits, &err), 0);
+	cr_assert_str_eq(limits.path, "/a..b/..c/d../...");
+	cr_assert_eq(value_cgroup("/a/b", &limits, &err), 0);
 	memset(path, '/', sizeof(path) - 1);
 	path[sizeof(path) - 1] = '\0';
 	cr_assert_eq(value_cgroup(path, &limits, &err), -EINVAL);
