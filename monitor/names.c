@@ -110,10 +110,19 @@ const char *end_reason_name(unsigned reason)
 	return look_up(end_reasons, ARRAY_LEN(end_reasons), reason);
 }
 
-/* Those that are written; the rest is read without an exit, or by its number. */
 static const char *virtio_register_name(unsigned reg)
 {
 	switch (reg) {
+	case VIRTIO_MMIO_MAGIC_VALUE:
+		return "magic";
+	case VIRTIO_MMIO_VERSION:
+		return "version";
+	case VIRTIO_MMIO_DEVICE_ID:
+		return "device-id";
+	case VIRTIO_MMIO_VENDOR_ID:
+		return "vendor-id";
+	case VIRTIO_MMIO_DEVICE_FEATURES:
+		return "device-features";
 	case VIRTIO_MMIO_DEVICE_FEATURES_SEL:
 		return "device-features-sel";
 	case VIRTIO_MMIO_DRIVER_FEATURES:
@@ -122,8 +131,22 @@ static const char *virtio_register_name(unsigned reg)
 		return "driver-features-sel";
 	case VIRTIO_MMIO_QUEUE_SEL:
 		return "queue-sel";
+	case VIRTIO_MMIO_QUEUE_NUM_MAX:
+		return "queue-num-max";
 	case VIRTIO_MMIO_QUEUE_NUM:
 		return "queue-num";
+	case VIRTIO_MMIO_QUEUE_DESC_LOW:
+		return "queue-desc-low";
+	case VIRTIO_MMIO_QUEUE_DESC_HIGH:
+		return "queue-desc-high";
+	case VIRTIO_MMIO_QUEUE_AVAIL_LOW:
+		return "queue-driver-low";
+	case VIRTIO_MMIO_QUEUE_AVAIL_HIGH:
+		return "queue-driver-high";
+	case VIRTIO_MMIO_QUEUE_USED_LOW:
+		return "queue-device-low";
+	case VIRTIO_MMIO_QUEUE_USED_HIGH:
+		return "queue-device-high";
 	case VIRTIO_MMIO_QUEUE_READY:
 		return "queue-ready";
 	case VIRTIO_MMIO_QUEUE_NOTIFY:
@@ -134,6 +157,8 @@ static const char *virtio_register_name(unsigned reg)
 		return "interrupt-ack";
 	case VIRTIO_MMIO_STATUS:
 		return "status";
+	case VIRTIO_MMIO_CONFIG_GENERATION:
+		return "config-generation";
 	default:
 		return NULL;
 	}

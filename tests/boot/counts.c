@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "tests/support/exits.h"
 #include "tests/support/host.h"
 #include "tests/support/run.h"
 
@@ -15,34 +16,9 @@ static json_t *exits_of(const char *acts)
 {
 	const char *path = scratch("report.json");
 	struct run run = RUN("run", "-f", "elf", "--report", path, guest("act"), "--", acts);
-	json_t *report = json_load_file(path, 0, NULL);
 
-	cr_assert(report != NULL && run.status == 0, "%s%s", run.out, run.err);
-	return json_object_get(report, "exits");
-}
-
-/* The sum of the rows of this reason, device and register; NULL stands for any. */
-static long long sum(json_t *exits, const char *reason, const char *device, const char *reg)
-{
-	json_t *rows = json_object_get(exits, "rows");
-	long long n = 0;
-
-	for (size_t i = 0; i < json_array_size(rows); i++) {
-		json_t *row = json_array_get(rows, i);
-
-		if (strcmp(json_string_value(json_object_get(row, "reason")), reason) == 0 &&
-		    (device == NULL ||
-		     strcmp(json_string_value(json_object_get(row, "device")), device) == 0) &&
-		    (reg == NULL ||
-		     strcmp(json_string_value(json_object_get(row, "register")), reg) == 0))
-			n += json_integer_value(json_object_get(row, "count"));
-	}
-	return n;
-}
-
-static long long kvm(json_t *exits, const char *name)
-{
-	return json_integer_value(json_object_get(json_object_get(exits, "kvm"), name));
+	cr_assert_eq(run.status, 0, "%s%s", run.out, run.err);
+	return exits_load(path);
 }
 
 /* A thousand of each kind, by the device, register and address that the script names. */
@@ -52,13 +28,13 @@ Test(counts, agree_with_the_script)
 				 " in8 0x3fd " TIMES " mmio-read 0xd0000000 " TIMES
 				 " mmio-write 0xd0000004 " TIMES " mmio-read 0xfec00000 " TIMES);
 
-	cr_assert_eq(sum(exits, "port-write", "-", "0x80"), 1000);
-	cr_assert_eq(sum(exits, "port-write", "-", "0x82"), 1000);
-	cr_assert_eq(sum(exits, "port-write", "-", "0x84"), 1000);
-	cr_assert_eq(sum(exits, "port-read", "serial", "lsr"), 1000);
-	cr_assert_eq(sum(exits, "mmio-read", "-", "0xd0000000"), 1000);
-	cr_assert_eq(sum(exits, "mmio-write", "-", "0xd0000004"), 1000);
-	cr_assert_eq(sum(exits, "mmio-read", "ioapic", "select"), 1000);
+	cr_assert_eq(exits_sum(exits, "port-write", "-", "0x80"), 1000);
+	cr_assert_eq(exits_sum(exits, "port-write", "-", "0x82"), 1000);
+	cr_assert_eq(exits_sum(exits, "port-write", "-", "0x84"), 1000);
+	cr_assert_eq(exits_sum(exits, "port-read", "serial", "lsr"), 1000);
+	cr_assert_eq(exits_sum(exits, "mmio-read", "-", "0xd0000000"), 1000);
+	cr_assert_eq(exits_sum(exits, "mmio-write", "-", "0xd0000004"), 1000);
+	cr_assert_eq(exits_sum(exits, "mmio-read", "ioapic", "select"), 1000);
 	cr_assert_eq(json_integer_value(json_object_get(exits, "lost")), 0);
 }
 
@@ -72,19 +48,21 @@ Test(counts, agree_with_kvm)
 				 " mmio-read 0xd0000000 " TIMES " mmio-write 0xd0000004 " TIMES
 				 " mmio-read 0xfec00010 " TIMES);
 
-	cr_assert_eq(kvm(exits, "mmio_exits"),
-		     sum(exits, "mmio-read", NULL, NULL) + sum(exits, "mmio-write", NULL, NULL));
-	cr_assert_geq(kvm(exits, "exits"), 5000);
+	cr_assert_eq(exits_of_kvm(exits, "mmio_exits"),
+		     exits_sum(exits, "mmio-read", NULL, NULL) +
+			     exits_sum(exits, "mmio-write", NULL, NULL));
+	cr_assert_geq(exits_of_kvm(exits, "exits"), 5000);
 	if (!kvm_is_pvm())
-		cr_assert_eq(kvm(exits, "io_exits"), sum(exits, "port-read", NULL, NULL) +
-							     sum(exits, "port-write", NULL, NULL));
+		cr_assert_eq(exits_of_kvm(exits, "io_exits"),
+			     exits_sum(exits, "port-read", NULL, NULL) +
+				     exits_sum(exits, "port-write", NULL, NULL));
 }
 
 Test(counts, of_level_interrupts_include_their_eoi)
 {
 	json_t *exits = exits_of("serial-irq level 100");
 
-	cr_assert_eq(sum(exits, "eoi", "ioapic", NULL), 100);
+	cr_assert_eq(exits_sum(exits, "eoi", "ioapic", NULL), 100);
 }
 
 Test(counts, are_printed_as_text)
