@@ -59,9 +59,14 @@ void watch_init(struct watch *w, struct epilogue *after, uint64_t limit_ns)
 	w->step_at = CLOCK_NEVER;
 }
 
+/*
+ * Containers that are older than the call refuse it. The pid does as well: it is a child of ours that
+ * nobody has waited for, so no other process can have it.
+ */
 void watch_signal(const struct watch *w, int signal)
 {
-	syscall(SYS_pidfd_send_signal, w->cell_fd, signal, NULL, 0);
+	if (syscall(SYS_pidfd_send_signal, w->cell_fd, signal, NULL, 0) < 0 && errno != ESRCH)
+		kill(w->cell, signal);
 }
 
 static void kill_cell(struct watch *w)
