@@ -11,9 +11,9 @@
 
 #include <pthread.h>
 
+#include "base/irq.h"
 #include "monitor/bus.h"
 #include "monitor/ending.h"
-#include "base/irq.h"
 
 #define I8042_BYTES 16
 

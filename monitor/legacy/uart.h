@@ -13,8 +13,8 @@
 
 #include <pthread.h>
 
-#include "monitor/bus.h"
 #include "base/irq.h"
+#include "monitor/bus.h"
 #include "monitor/outlet.h"
 
 #define UART_REGISTERS 8

@@ -137,7 +137,8 @@ Test(used, every_rule_is, .timeout = 120)
 	WATCH("-f", "elf", guest("act"), "--", "triple");
 	WATCH("--timeout=500ms", "-f", "elf", guest("act"), "--", "spin");
 	WATCH("--serial", scratch("serial"));
-	WATCH("--rng=on", "--console", scratch("console"), guest("entropy"), "--", "bytes=65536", "size=1024");
+	WATCH("--rng=on", "--console", scratch("console"), guest("entropy"), "--", "bytes=65536",
+	      "size=1024");
 	for (int packing = 0; packing < IMAGE_PACKING_COUNT; packing++) {
 		struct image bzimage = image_bzimage_packed((enum image_packing)packing, &inner);
 
@@ -145,6 +146,6 @@ Test(used, every_rule_is, .timeout = 120)
 	}
 	watch_slow_reader();
 	for (size_t i = 0; i < N_RULES; i++)
-		cr_expect(is_used[i] || is_rare(&rules[i]),
-			  "%s(%s): %s", rules[i].name, rules[i].checks_text, rules[i].why);
+		cr_expect(is_used[i] || is_rare(&rules[i]), "%s(%s): %s", rules[i].name,
+			  rules[i].checks_text, rules[i].why);
 }
