@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #define STOP_TIMEOUT_MS   200                /* for vCPUs to say what they were doing */
 #define OUTPUT_PATIENCE   (5 * CLOCK_SECOND) /* with a slow reader of the last output */
 #define DRAIN_INTERVAL_US 10000
+#define THREAD_STACK      KIB(64)
 
 /*
  * One cell a process; too large for a stack, and nothing is allocated. In an order that lets a small
@@ -214,6 +216,24 @@ static int set_up(struct err *err)
 	return 0;
 }
 
+/*
+ * Of the threads that come: a guest that owns its cell can fill them. None needs more than 4 KiB, and
+ * a signal with all registers that there are 12 more.
+ */
+static int limit_stacks(struct err *err)
+{
+	pthread_attr_t attributes;
+	int ret;
+
+	if (WITH_SANITIZER)
+		return 0;
+	pthread_attr_init(&attributes);
+	if ((ret = pthread_attr_setstacksize(&attributes, THREAD_STACK)) == 0)
+		ret = pthread_setattr_default_np(&attributes);
+	pthread_attr_destroy(&attributes);
+	return ret == 0 ? 0 : err_host(err, ret, "stacks");
+}
+
 /* With /dev/kvm another VM could be made, no image is read any more, and the rest is the ring's. */
 static void close_set_up_files(void)
 {
@@ -368,7 +388,8 @@ _Noreturn void cell_main(const struct cell_spec *spec)
 		fail(&err);
 	if (spec->dry_run)
 		tell_resolved();
-	if (set_up(&err) < 0 || vm_start(&cell.vm, &err) < 0 || let_signals_in(&err) < 0)
+	if (set_up(&err) < 0 || limit_stacks(&err) < 0 || vm_start(&cell.vm, &err) < 0 ||
+	    let_signals_in(&err) < 0)
 		fail(&err);
 	close_set_up_files();
 	if (jail_seal(spec->jail, JAIL_CONTROL, &err) < 0)

@@ -10,6 +10,9 @@
 /* The cell's: its socket, KVM, files, two for each vCPU, rings; and the eventfds above them. */
 #define DESCRIPTORS_MAX (JAIL_EVENTS + JAIL_EVENTS_MAX)
 
+/* What a program is started with is half of this, and deeper than the cell ever goes. */
+#define STACK_MAX (UINT64_C(256) << 10)
+
 /* Beside the guest's memory: the program, stacks, and a kernel that is unpacked. */
 #define ADDRESS_SPACE (UINT64_C(1) << 30)
 
@@ -40,6 +43,7 @@ int jail_set_limits(const struct jail *jail, const struct jail_limits *limits, s
 		{RLIMIT_CORE, 0, true},
 		{RLIMIT_NOFILE, DESCRIPTORS_MAX, true},
 		{RLIMIT_MSGQUEUE, 0, true},
+		{RLIMIT_STACK, STACK_MAX, !WITH_SANITIZER},
 		{RLIMIT_AS, 2 * limits->memory + ADDRESS_SPACE, !WITH_SANITIZER},
 		/* Counted for the id in its namespace; without one, for all the user's processes. */
 		{RLIMIT_NPROC, limits->n_threads + KERNEL_THREADS,

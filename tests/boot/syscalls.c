@@ -100,6 +100,7 @@ static const struct call cell_calls[] = {
 	{"prlimit64", "jail: no core dump"},
 	{"prlimit64", "jail: few descriptors"},
 	{"prlimit64", "jail: no message queues"},
+	{"prlimit64", "jail: no deep stack"},
 	{"prlimit64", "jail: no more memory than it can need"},
 	{"prlimit64", "jail: no more threads than it can need"},
 	{"landlock_create_ruleset", "jail: which version is it?"},

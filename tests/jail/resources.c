@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a hostile guest can make its monitor take of the host, and what its neighbours feel of it. */
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/support/host.h"
@@ -118,6 +121,62 @@ Test(resources, a_deaf_and_loud_guest_does_not_make_it_grow)
 	end(&process);
 	if (!is_sanitized())
 		cr_assert_lt(cell.pss_kib + supervisor.pss_kib, (unsigned long)PSS_KIB);
+}
+
+#define NEARLY_ALL 61440 /* of what a pipe takes */
+
+/* Until it waits for a reader, in the middle of its last words. */
+static void wait_until_full(int pipe)
+{
+	int n = 0;
+
+	for (unsigned turn = 0; turn < 3000 && n < NEARLY_ALL; turn++) {
+		cr_assert_eq(ioctl(pipe, FIONREAD, &n), 0);
+		usleep(10000);
+	}
+	cr_assert_geq(n, NEARLY_ALL);
+}
+
+/* The cell of 32 vCPUs makes all its memory its own, and the supervisor has to tell what it counted. */
+static void fill_everything(const char *option, const char *value, int told_by)
+{
+	char attacker[256], status[64];
+	struct process process;
+	unsigned long cell, supervisor;
+
+	snprintf(attacker, sizeof(attacker), "%.*sattacker",
+		 (int)(strrchr(mayfly_path(), '/') + 1 - mayfly_path()), mayfly_path());
+	process = process_start((const char *const[]){attacker, "run", "-m", "32M", "-c", "32",
+						      option, value, "--", "everything", "all", "0",
+						      "0", NULL},
+				false);
+	cr_assert(process_wait_for(&process, "full\n"));
+	cell = look_at(child_of(process.pid)).pss_kib;
+	supervisor = look_at(process.pid).pss_kib;
+	cr_expect_lt(cell + supervisor, (unsigned long)PSS_KIB, "%lu and %lu KiB", cell,
+		     supervisor);
+	kill(process.pid, SIGQUIT);
+	wait_until_full(told_by >= 0 ? told_by : process.err);
+	snprintf(status, sizeof(status), "/proc/%d/status", (int)process.pid);
+	supervisor = number_after(read_file(status, NULL), "VmHWM");
+	cr_expect_lt(supervisor, (unsigned long)PSS_KIB, "%s: %lu KiB", option, supervisor);
+	kill(process.pid, SIGKILL);
+	process_finish(&process);
+}
+
+Test(resources, a_cell_that_fills_all_there_is_stays_small_and_so_do_its_tables)
+{
+	const char *path = scratch("report");
+	int report;
+
+	if (is_sanitized())
+		cr_skip_test("a sanitizer has memory of its own");
+	cr_assert_eq(mkfifo(path, 0600), 0);
+	report = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	cr_assert_geq(report, 0);
+	fill_everything("--exits", "-v", -1);
+	fill_everything("--exits=json", "--timeline=json", -1);
+	fill_everything("--report", path, report);
 }
 
 /* The table of a fixed guest's exits, without the line of what KVM counted. */

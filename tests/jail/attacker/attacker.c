@@ -34,8 +34,9 @@ static const struct attack *find_in(const struct attack *list, const char *name)
 
 static const struct attack *find(const char *name)
 {
-	static const struct attack *const lists[] = {attacks_on_files, attacks_on_processes,
-						     attacks_on_the_kernel, attacks_on_kvm, lies};
+	static const struct attack *const lists[] = {attacks_on_files,      attacks_on_processes,
+						     attacks_on_the_kernel, attacks_on_kvm,
+						     attacks_on_memory,     lies};
 	const struct attack *attack = NULL;
 
 	for (size_t i = 0; i < ARRAY_LEN(lists) && attack == NULL; i++)

@@ -7,6 +7,7 @@
 #define MAYFLY_TESTS_ATTACKS_H
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/types.h>
 
 #include "monitor/vcpu.h"
@@ -33,8 +34,15 @@ extern const struct attack attacks_on_files[];
 extern const struct attack attacks_on_processes[];
 extern const struct attack attacks_on_the_kernel[];
 extern const struct attack attacks_on_kvm[];
+extern const struct attack attacks_on_memory[]; /* none comes back */
 extern const struct attack lies[];
 extern const struct attack lies_in_set_up[]; /* before the final filter */
+
+static inline _Noreturn void wait_for_the_end(void)
+{
+	for (;;)
+		ppoll(NULL, 0, NULL, NULL);
+}
 
 static inline int result(long ret)
 {

@@ -27,12 +27,6 @@ static void say_whole(uint32_t type)
 	say(type, from_cell_len(type));
 }
 
-static _Noreturn void wait_for_the_end(void)
-{
-	for (;;)
-		ppoll(NULL, 0, NULL, NULL);
-}
-
 static int unknown_type(const struct scene *scene)
 {
 	supervisor = scene->socket;
