@@ -104,8 +104,10 @@ Test(memory, in_huge_pages_that_are_not_there_is_refused_before_the_start)
 	struct run run = RUN("run", "-m", "64G", "--hugepages");
 
 	cr_assert_eq(run.status, 126);
-	cr_assert(has(run.err, "mayfly: --hugepages: 32768 pages of 2 MiB (see vm.nr_hugepages): "),
-		  "%s", run.err);
+	cr_assert(
+		has(run.err,
+		    "mayfly: the cell says: --hugepages: 32768 pages of 2 MiB (see vm.nr_hugepages): "),
+		"%s", run.err);
 	cr_assert_str_eq(run.out, "");
 }
 
@@ -116,7 +118,8 @@ Test(memory, that_no_host_has_is_refused)
 		struct run run = RUN("run", "-m", "200T");
 
 		cr_assert_eq(run.status, 126, "%u: %s", i, run.err);
-		cr_assert(has(run.err, "mayfly: --memory: 219902325555200 bytes: "), "%s", run.err);
+		cr_assert(has(run.err, "mayfly: the cell says: --memory: 219902325555200 bytes: "),
+			  "%s", run.err);
 		free(run.out);
 		free(run.err);
 	}
@@ -143,7 +146,7 @@ Test(memory, that_the_host_cannot_give_is_named_with_its_size)
 		struct run run = RUN("run", "-m", sizes[i][0]);
 
 		cr_assert_eq(run.status, 126, "%s", run.err);
-		cr_assert(has(run.err, "mayfly: --memory: "), "%s", run.err);
+		cr_assert(has(run.err, "mayfly: the cell says: --memory: "), "%s", run.err);
 		cr_assert(has(run.err, sizes[i][1]), "%s", run.err);
 	}
 }
