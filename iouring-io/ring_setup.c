@@ -75,12 +75,11 @@ static int explain(int error, struct err *err)
 		return err_host(
 			err, error,
 			"io_uring is forbidden here, by the sysctl kernel.io_uring_disabled "
-			"or a container's filter; the devices of this microVM need it");
+			"or a container's filter; a microVM's devices need it");
 	if (error == ENOSYS)
-		return err_host(
-			err, error,
-			"this kernel has no io_uring, or a container's filter hides it; the "
-			"devices of this microVM need it");
+		return err_host(err, error,
+				"this kernel has no io_uring, or a container's filter hides it; "
+				"a microVM's devices need it");
 	if (error == ENOMEM)
 		return err_host(err, error,
 				"io_uring: the limit of locked memory (ulimit -l) is counted over "

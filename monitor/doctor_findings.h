@@ -66,6 +66,9 @@ void doctor_look_at_cgroup(struct doctor *doctor);
 void doctor_judge_jail(struct doctor *doctor, const struct jail *jail);
 void doctor_judge_core(struct doctor *doctor, unsigned holds);
 
+/* A ring in the cell: why it cannot be made, or nothing. */
+void doctor_judge_ring(struct doctor *doctor, const char *error);
+
 void doctor_print_text(const struct doctor *doctor);
 void doctor_print_json(const struct doctor *doctor, int status);
 

@@ -16,13 +16,15 @@
 
 #include "base/msg.h"
 #include "boot-proto/layout_x86_64.h"
+#include "iouring-io/ring.h"
 #include "monitor/doctor_findings.h"
 #include "seccomp/jail.h"
 
 /* The cell's only message: what holds it, or why nothing does. */
 struct word {
 	unsigned holds;
-	struct err err; /* its text is empty where all went well */
+	struct err err;      /* its text is empty where all went well */
+	struct err ring_err; /* that of a ring, likewise */
 };
 
 static struct jail plan(enum jail_mode mode)
@@ -46,6 +48,19 @@ static int confine(struct jail *jail, int socket, struct err *err)
 	return jail_confine(jail, &limits, NULL, err);
 }
 
+/* As it is made for the devices of a cell. */
+static int try_ring(struct err *err)
+{
+	struct ring *ring;
+	int ret = ring_new(&ring, err);
+
+	if (ret < 0)
+		return ret;
+	ret = ring_seal(ring, err);
+	ring_free(ring);
+	return ret;
+}
+
 static _Noreturn void be_cell(struct jail *jail, int socket)
 {
 	struct word word = {0};
@@ -54,6 +69,8 @@ static _Noreturn void be_cell(struct jail *jail, int socket)
 	word.holds = jail->holds;
 	if (ret == 0)
 		word.err.text[0] = '\0';
+	if (ret == 0 && try_ring(&word.ring_err) == 0)
+		word.ring_err.text[0] = '\0';
 	_exit(msg_send(socket, &word, sizeof(word), 0) < 0);
 }
 
@@ -77,7 +94,7 @@ static int hear(struct jail *jail, pid_t cell, int cell_fd, int socket, struct w
 }
 
 /* A cell's way through its jail. False: it said nothing, or why it cannot be. */
-static bool rehearse(struct jail *ret_jail, struct err *ret_err)
+static bool rehearse(struct jail *ret_jail, struct err *ret_err, struct err *ret_ring_err)
 {
 	struct jail jail = plan(JAIL_DEFAULT);
 	struct word word = {0};
@@ -98,6 +115,7 @@ static bool rehearse(struct jail *ret_jail, struct err *ret_err)
 	jail_hear(&jail, word.holds);
 	*ret_jail = jail;
 	*ret_err = word.err;
+	*ret_ring_err = word.ring_err;
 	return ret == 0 && word.err.text[0] == '\0';
 }
 
@@ -209,13 +227,26 @@ void doctor_judge_core(struct doctor *doctor, unsigned holds)
 	}
 }
 
+void doctor_judge_ring(struct doctor *doctor, const char *error)
+{
+	bool has = error[0] == '\0';
+	struct finding *finding = doctor_add(doctor, has ? GOOD : LACKING, "io_uring");
+
+	doctor_say(finding, "%s", has ? "yes" : error);
+	if (!has)
+		finding->mend =
+			"only guests without a virtio device run: sysctl "
+			"kernel.io_uring_disabled=0; a container's seccomp profile must let "
+			"io_uring_setup, io_uring_enter and io_uring_register pass";
+}
+
 void doctor_look_at_jail(struct doctor *doctor)
 {
 	struct jail jail;
-	struct err err = {0};
+	struct err err = {0}, ring_err = {0};
 
 	doctor->group = "Jail: what a cell can give up on this host";
-	if (!rehearse(&jail, &err)) {
+	if (!rehearse(&jail, &err, &ring_err)) {
 		struct finding *finding = doctor_add(doctor, FATAL, "a cell");
 
 		doctor_say(finding, "cannot be confined: %s",
@@ -228,4 +259,5 @@ void doctor_look_at_jail(struct doctor *doctor)
 	look_at_landlock(doctor);
 	look_at_network(doctor);
 	doctor_judge_core(doctor, jail.holds);
+	doctor_judge_ring(doctor, ring_err.text);
 }

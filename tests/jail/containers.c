@@ -345,6 +345,42 @@ static void expect_finding(const char *name, const char *value, const char *cure
 	cr_assert_fail("no \"%s\" in %s", name, run.out);
 }
 
+static void forbidding_io_uring(void)
+{
+	answer(EPERM, (const char *const[]){"io_uring_setup", "io_uring_enter", "io_uring_register",
+					    NULL});
+}
+
+static void without_io_uring(void)
+{
+	answer(ENOSYS, (const char *const[]){"io_uring_setup", "io_uring_enter",
+					     "io_uring_register", NULL});
+}
+
+/* Docker's default since 2023, and what knows no io_uring. */
+Test(containers, without_io_uring_run_guests_without_devices_and_say_why_no_others)
+{
+	static const struct {
+		void (*container)(void);
+		const char *words;
+	} containers[] = {
+		{forbidding_io_uring, "io_uring is forbidden here, by the sysctl "},
+		{without_io_uring,
+		 "this kernel has no io_uring, or a container's filter hides it; "},
+	};
+
+	for (size_t i = 0; i < 2; i++) {
+		struct run run;
+
+		start_in(containers[i].container, "");
+		run_after(containers[i].container);
+		run = RUN("run", "--rng=on");
+		cr_assert_eq(run.status, 126, "%s", run.err);
+		cr_assert_str_eq(run.out, "");
+		cr_assert(has(run.err, containers[i].words), "%s", run.err);
+	}
+}
+
 Test(containers, are_what_the_doctor_sees)
 {
 	run_after(old_docker);
@@ -355,6 +391,12 @@ Test(containers, are_what_the_doctor_sees)
 	run_after(without_capabilities);
 	expect_finding("namespaces", "mount, pid, ipc, uts, cgroup", NULL);
 	expect_finding("no ids, no capabilities", "no", "CAP_SETUID");
+	expect_finding("io_uring", "yes", NULL);
+	run_after(without_io_uring);
+	expect_finding("io_uring",
+		       "this kernel has no io_uring, or a container's filter hides it; a microVM's "
+		       "devices need it: Function not implemented",
+		       "seccomp profile must let io_uring_setup");
 }
 
 static void without_pidfd_send_signal(void)

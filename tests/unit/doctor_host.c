@@ -108,9 +108,6 @@ static const struct {
 	 "[always] madvise never\n", GOOD},
 	{"core dumps", "/proc/sys/kernel/core_pattern", "core\n", GOOD},
 	{"core dumps", "/proc/sys/kernel/core_pattern", "|/bin/dump %P\n", GOOD},
-	{"io_uring", "/proc/sys/kernel/io_uring_disabled", "0\n", GOOD},
-	{"io_uring", "/proc/sys/kernel/io_uring_disabled", "1\n", ADVICE},
-	{"io_uring", "/proc/sys/kernel/io_uring_disabled", "2\n", ADVICE},
 	{"tracing (Yama)", "/proc/sys/kernel/yama/ptrace_scope", "0\n", ADVICE},
 	{"tracing (Yama)", "/proc/sys/kernel/yama/ptrace_scope", "1\n", GOOD},
 	{"KVM's halt polling", "/sys/module/kvm/parameters/halt_poll_ns", "200000\n", GOOD},
@@ -153,7 +150,6 @@ Test(doctor_host, knows_what_it_means_that_a_file_is_not_there)
 	JUDGED("KSM", GOOD);
 	JUDGED("tracing (Yama)", ADVICE);
 	JUDGED("SMT", UNKNOWN);
-	JUDGED("io_uring", UNKNOWN);
 	cr_assert_null(find("unprivileged_userns_clone"), "Debian's alone");
 	cr_assert_null(find("AppArmor and user namespaces"), "Ubuntu's alone");
 }
@@ -303,6 +299,16 @@ Test(doctor_host, judges_a_jail_by_what_holds_the_cell)
 			cr_assert_eq(finding->mend != NULL, is_it);
 		}
 	}
+}
+
+Test(doctor_host, judges_io_uring_by_what_a_cell_comes_to)
+{
+	doctor_judge_ring(&doctor, "");
+	cr_assert_eq(find("io_uring")->verdict, GOOD);
+	doctor.n = 0;
+	doctor_judge_ring(&doctor, "it is forbidden");
+	cr_assert_eq(find("io_uring")->verdict, LACKING);
+	cr_assert_str_eq(find("io_uring")->value, "it is forbidden");
 }
 
 /* Cores that are shared by nobody, by nobody else, and by anybody. */

@@ -209,16 +209,17 @@ Test(ring_refused, says_who_forbids_it)
 	faults_refuse_setup(0, EPERM);
 	cr_assert_eq(ring_seal(ring, &err), -EPERM);
 	cr_assert_eq(err.status, EXIT_STATUS_HOST);
-	cr_assert_str_eq(err.text,
-			 "io_uring is forbidden here, by the sysctl kernel.io_uring_disabled or a "
-			 "container's filter; the devices of this microVM need it: Operation not "
-			 "permitted");
+	cr_assert_str_eq(
+		err.text,
+		"io_uring is forbidden here, by the sysctl kernel.io_uring_disabled or a "
+		"container's filter; a microVM's devices need it: Operation not permitted");
 	faults_refuse_setup(0, ENOSYS);
 	cr_assert_eq(ring_seal(ring, &err), -ENOSYS);
 	cr_assert_eq(err.status, EXIT_STATUS_HOST);
-	cr_assert_str_eq(err.text,
-			 "this kernel has no io_uring, or a container's filter hides it; the "
-			 "devices of this microVM need it: Function not implemented");
+	cr_assert_str_eq(
+		err.text,
+		"this kernel has no io_uring, or a container's filter hides it; a microVM's "
+		"devices need it: Function not implemented");
 	faults_refuse_setup(0, ENOMEM);
 	cr_assert_eq(ring_seal(ring, &err), -ENOMEM);
 	cr_assert_str_eq(err.text,
