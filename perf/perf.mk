@@ -19,6 +19,13 @@ $(PERF_OUT)/linked/floor_boot: perf/floor_boot.c boot-proto/ports_abi.h $(BUILD)
 	@mkdir -p $(@D)
 	$(call say,CC,$@) gcc $(FLOOR_FLAGS) $(filter %.c %.o,$^) -o $@
 
+# For the nested labs too.
+BENCH_ACCESS := perf/bench_access.c perf/access.c monitor/kvm_stats.c base/fd.c
+
+$(PERF_OUT)/bench_access: $(BENCH_ACCESS) perf/access.h | $(BUILD)/deps-build
+	@mkdir -p $(@D)
+	$(call say,CC,$@) gcc $(FLOOR_FLAGS) $(BENCH_ACCESS) -o $@
+
 # Copies are run, as an installed program is one: what the linker wrote lies in the page cache in
 # single pages, which makes every program start 3 to 5 % later.
 $(PERF_OUT)/mayfly: $(BUILD)/release/mayfly
@@ -46,3 +53,7 @@ run-bench-boot: $(PERF_OUT)/bench_boot $(PERF_OUT)/noop $(PERF_OUT)/floor_boot $
 	@$(PERF_OUT)/bench_boot $(ROUNDS) $(SEED) $(ONLY)
 	@gnuplot -c perf/boot.gp $(BENCH_OUT)/boot.dat $(BENCH_OUT)/boot.svg
 	@echo "$(BENCH_OUT)/boot.json $(BENCH_OUT)/boot.svg"
+
+.PHONY: bench-access
+bench-access: $(PERF_OUT)/bench_access ## exits and time of one access to a device's register
+	@$<

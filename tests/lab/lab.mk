@@ -1,15 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-# The nested lab: a Debian kernel with KVM on emulated SVM with nested paging runs this KIND's tests,
-# and an unmodified Debian kernel as the guest. It needs no /dev/kvm. tests/lab/README.md tells more.
+# The nested labs: a Debian kernel with KVM on an emulated processor, SVM with nested paging or VMX with
+# EPT, runs this KIND's tests, and an unmodified Debian kernel as the guest. They need no /dev/kvm.
+# tests/lab/README.md tells more.
 
 LAB         := $(BUILD)/lab
 LAB_KERNEL  := $(LAB)/kernel/fetched
 LAB_CPIO    := $(LAB)/$(KIND).cpio
 LAB_TESTS   := $(RUN_TESTS) $(UNIT_TESTS)
 # What is to be found inside under the same path as here.
-LAB_INSIDE  := $(MAYFLY) $(GUEST_NAMES:%=$(GUESTS_OUT)/%) $(MAN_PAGES) $(LAB_TESTS) $(ATTACKER) tests/run \
+LAB_COMMON  := $(MAYFLY) $(GUEST_NAMES:%=$(GUESTS_OUT)/%) $(BUILD)/bench/programs/bench_access tests/run \
 	$(addprefix tests/lab/,l1-init linux-row expected-dmesg)
-LAB_SCRIPTS := $(addprefix tests/lab/,npt rows fetch-kernel modules pack-l1 pack-l2 l1-init linux-row l2-init show-exits)
+LAB_INSIDE  := $(LAB_COMMON) $(MAN_PAGES) $(LAB_TESTS) $(ATTACKER)
+LAB_SCRIPTS := $(addprefix tests/lab/,npt ept host.sh rows fetch-kernel modules pack-l1 pack-l2 l1-init linux-row l2-init show-exits)
+# The other lab is slow: what looks at the processor alone.
+EPT_CPIO    := $(LAB)/$(KIND)-ept.cpio
+EPT_TESTS   := $(filter $(OUT)/tests/boot/%,$(RUN_TESTS))
+EPT_INSIDE  := $(LAB_COMMON) $(EPT_TESTS)
 LAB_PACKERS := $(addprefix tests/lab/,pack-l1 pack-l2 pack.sh modules programs)
 
 # The kernel of both levels, once; `make clean` or a newer script fetches again.
@@ -21,11 +27,26 @@ $(LAB)/l2.cpio: $(LAB_KERNEL) tests/lab/l2-init tests/lab/exit-port.c $(LAB_PACK
 	$(call say,PACK,$@) tests/lab/pack-l2 $(LAB)/kernel $@
 
 $(LAB_CPIO): $(LAB)/l2.cpio $(LAB_INSIDE) $(LAB_PACKERS)
-	$(call say,PACK,$@) tests/lab/pack-l1 $(LAB) $@ $(LAB_INSIDE)
+	$(call say,PACK,$@) tests/lab/pack-l1 $(LAB) $@ kvm_amd $(LAB_INSIDE)
 
-.PHONY: lab-npt run-lab-npt
+$(EPT_CPIO): $(LAB)/l2.cpio $(EPT_INSIDE) $(LAB_PACKERS)
+	$(call say,PACK,$@) tests/lab/pack-l1 $(LAB) $@ kvm_intel $(EPT_INSIDE)
+
+.PHONY: lab-npt lab-ept labs run-lab-npt run-lab-ept run-labs
 lab-npt: | $(BUILD)/deps-lab ## run the tests, and Linux as a guest, under nested paging
 	@$(MAKE) run-lab-npt
 
 run-lab-npt: $(LAB_CPIO)
 	@MAYFLY=$(MAYFLY) GUESTS=$(GUESTS_OUT) tests/lab/npt $(LAB) $(LAB_CPIO) $(RESULTS) $(LAB_TESTS)
+
+lab-ept: | $(BUILD)/deps-ept ## the same under EPT, in short with LAB_SHORT=1
+	@$(MAKE) run-lab-ept
+
+run-lab-ept: $(EPT_CPIO)
+	@MAYFLY=$(MAYFLY) GUESTS=$(GUESTS_OUT) tests/lab/ept $(LAB) $(EPT_CPIO) $(RESULTS) $(EPT_TESTS)
+
+# Side by side: one program emulates one processor.
+labs: | $(BUILD)/deps-ept
+	@$(MAKE) --keep-going run-labs
+
+run-labs: run-lab-npt run-lab-ept
