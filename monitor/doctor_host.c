@@ -74,7 +74,7 @@ static const struct setting {
 	 "/sys/kernel/mm/ksm/run",
 	 {{"1", ADVICE, "on: equal pages of different processes are merged",
 	   "how long a write takes then tells who has the same page. mayfly offers none of a guest's, "
-	   "but its parent may (MemoryKSM= of systemd): echo 2 >/sys/kernel/mm/ksm/run"},
+	   "and from Linux 6.4 on takes back what its parent offers (MemoryKSM= of systemd): echo 2 >/sys/kernel/mm/ksm/run"},
 	  {"*", GOOD, "off", NULL},
 	  {NULL, GOOD, "not in this kernel", NULL}}},
 	{"swap",

@@ -19,6 +19,16 @@
 /* Threads that the kernel adds to a process with a VM, and those that are ending. */
 #define KERNEL_THREADS 4
 
+#ifndef PR_SET_MEMORY_MERGE
+#define PR_SET_MEMORY_MERGE 67 /* from Linux 6.4 on */
+#endif
+
+/* How long a write takes tells who has the same page; a parent may have offered all of ours. */
+static void keep_pages_unmerged(void)
+{
+	prctl(PR_SET_MEMORY_MERGE, 0, 0, 0, 0);
+}
+
 int jail_set_core(struct jail *jail, struct err *err)
 {
 	if (jail->core == JAIL_CORE_OFF)
@@ -50,6 +60,7 @@ int jail_set_limits(const struct jail *jail, const struct jail_limits *limits, s
 		 (jail->holds & JAIL_HAS_USER_NS) != 0},
 	};
 
+	keep_pages_unmerged();
 	for (size_t i = 0; i < ARRAY_LEN(list); i++) {
 		const struct rlimit limit = {list[i].value, list[i].value};
 

@@ -325,10 +325,87 @@ Test(containers, without_clone3_hold_an_ordinary_users_cell)
 	cr_assert_str_eq(run.err, "");
 }
 
+/* What an ordinary user makes of his subordinate ids: more than one, and rights over them alone. */
+static void map_many(pid_t pid)
+{
+	static const char map[] = "0 0 1\n1 100000 65535\n";
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/uid_map", (int)pid);
+	write_own(path, map);
+	snprintf(path, sizeof(path), "/proc/%d/gid_map", (int)pid);
+	write_own(path, map);
+	_exit(0);
+}
+
+static void rootless_podman(void)
+{
+	pid_t self = getpid(), helper;
+	int ends[2], status;
+	char go;
+
+	check(pipe2(ends, O_CLOEXEC) == 0);
+	helper = fork();
+	if (helper == 0) {
+		close(ends[1]);
+		check(read(ends[0], &go, 1) == 0);
+		map_many(self);
+	}
+	check(helper > 0 && unshare(CLONE_NEWUSER) == 0 && close(ends[1]) == 0);
+	check(waitpid(helper, &status, 0) == helper && status == 0);
+	check(setresgid(0, 0, 0) == 0 && setresuid(0, 0, 0) == 0);
+	keep_capabilities(of_docker, sizeof(of_docker) / sizeof(of_docker[0]));
+	answer(EPERM, (const char *const[]){"bpf", "perf_event_open", "keyctl", "userfaultfd",
+					    "open_by_handle_at", NULL});
+}
+
+/* Its list is of what is allowed, and that of version 252 is older than Landlock. */
+static void nspawn(void)
+{
+	answer(EPERM,
+	       (const char *const[]){"bpf", "perf_event_open", "keyctl", "add_key", "request_key",
+				     "kexec_load", "open_by_handle_at", "settimeofday", "swapon",
+				     "init_module", "pidfd_getfd", "process_vm_readv",
+				     "landlock_create_ruleset", "landlock_restrict_self", NULL});
+}
+
+/* Ubuntu's AppArmor: a user namespace for everybody, and no rights in it. */
+static void ubuntu(void)
+{
+	answer(EACCES, (const char *const[]){"mount", "umount2", "pivot_root", "fsopen", "fsmount",
+					     "move_mount", "chroot", NULL});
+}
+
+Test(containers, of_podman_and_nspawn_leave_every_namespace)
+{
+	json_t *jail = start_in(rootless_podman, "");
+
+	cr_assert(holds(jail, "user_namespace") && holds(jail, "empty_root") &&
+		  holds(jail, "no_privileges"));
+	jail = start_in(nspawn, "no Landlock can be had here");
+	cr_assert(holds(jail, "user_namespace") && holds(jail, "empty_root") &&
+		  holds(jail, "no_privileges"));
+}
+
+Test(containers, of_ubuntu_leave_all_but_the_root)
+{
+	struct run run;
+
+	program = public_copy(program);
+	run_as(SOMEBODY);
+	run_after(ubuntu);
+	run = run_program((const char *const[]){program, "run", NULL}, NULL);
+	cr_assert_eq(run.status, 0, "%s", run.err);
+	cr_assert_str_eq(run.err, "mayfly: --jail=default: no empty root can be had here: "
+				  "the cell is left with its caller's\n");
+	refuse_in(ubuntu, "--jail=strict: an empty root (see mayfly doctor): Permission denied\n");
+}
+
 /* The words of one of the doctor's lines, and whether it mentions this as the cure. */
 static void expect_finding(const char *name, const char *value, const char *cure)
 {
-	struct run run = RUN("doctor", "--json");
+	struct run run = run_program((const char *const[]){program, "doctor", "--json", NULL},
+				     NULL);
 	json_t *json = json_loads(run.out, 0, NULL), *finding;
 	size_t i;
 
@@ -397,6 +474,14 @@ Test(containers, are_what_the_doctor_sees)
 		       "this kernel has no io_uring, or a container's filter hides it; a microVM's "
 		       "devices need it: Function not implemented",
 		       "seccomp profile must let io_uring_setup");
+	run_after(without_landlock);
+	expect_finding("Landlock", "no", "Linux 5.13");
+	expect_finding("Landlock's version", "0", NULL);
+	program = public_copy(program);
+	run_as(SOMEBODY);
+	run_after(ubuntu);
+	expect_finding("an empty root", "no", "AppArmor");
+	expect_finding("no ids, no capabilities", "yes", NULL);
 }
 
 static void without_pidfd_send_signal(void)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -20,7 +21,8 @@
 #include "tests/support/host.h"
 #include "tests/support/run.h"
 
-#define SOMEBODY 1234
+#define SOMEBODY        1234
+#define PR_MEMORY_MERGE 67 /* PR_SET_MEMORY_MERGE, from Linux 6.4 on */
 
 static const char *program, *image;
 static struct process process;
@@ -215,6 +217,25 @@ Test(stages, of_the_default_hold_a_live_cell)
 	cr_assert(has(limits, "Max open files            256                  256"), "%s", limits);
 	cr_assert(has(limits, "Max processes             6                    6"), "%s", limits);
 	cr_assert_eq(end().status, 128 + SIGQUIT);
+}
+
+static void offer_pages(void)
+{
+	prctl(PR_MEMORY_MERGE, 1, 0, 0, 0);
+}
+
+/* What a parent offers to be merged is inherited. */
+Test(stages, keep_a_cells_pages_unmerged)
+{
+	run_after(offer_pages);
+	start("--jail=default", "-q");
+	if (access(proc(process.pid, "ksm_stat"), F_OK) < 0 ||
+	    !has(read_file(proc(process.pid, "ksm_stat"), NULL), "ksm_merge_any: yes")) {
+		end();
+		cr_skip_test("this kernel merges no pages");
+	}
+	cr_assert(has(read_file(proc(cell, "ksm_stat"), NULL), "ksm_merge_any: no"));
+	end();
 }
 
 Test(stages, of_strict_have_an_empty_network_too)
