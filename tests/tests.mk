@@ -36,16 +36,24 @@ ATTACKER := $(OUT)/attacker
 $(ATTACKER): $(OUT)/monitor/main.o $(ATTACKS) $(LIBRARY)
 	$(call say,LD,$@) $(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=vcpu_run,--wrap=vm_start $^ $(LIBS) -o $@
 
+# Programs of their own, for the thread sanitizer: Criterion cannot live with it.
+THREAD_TESTS := $(call test_programs,threads)
+$(THREAD_TESTS): $(OUT)/tests/%: $(OUT)/tests/%.o $(LIBRARY)
+	$(call say,LD,$@) $(CC) $(TEST_CFLAGS) $(TEST_LDFLAGS) $^ $(LIBS) -o $@
+
 .PRECIOUS: $(OUT)/tests/%.o $(OUT)/tests/%
--include $(patsubst %.c,$(OUT)/%.d,$(TEST_SOURCES) $(wildcard tests/support/*.c tests/jail/attacker/*.c))
+-include $(patsubst %.c,$(OUT)/%.d,$(TEST_SOURCES) $(wildcard tests/support/*.c tests/threads/*.c tests/jail/attacker/*.c))
 
 .PHONY: tests
 tests: $(UNIT_TESTS) $(RUN_TESTS) $(ATTACKER) ## build the tests of this KIND
 
 # Tests that run guests go one program after another: they share the host's CPUs with their guests.
-.PHONY: run-unit run-all
+.PHONY: run-unit run-threads run-all
 run-unit: $(UNIT_TESTS)
 	@MAYFLY=$(MAYFLY) tests/run $(RESULTS) $(KIND) $(UNIT_TESTS)
+
+run-threads: $(THREAD_TESTS)
+	@tests/run $(RESULTS) $(KIND) $(THREAD_TESTS)
 
 run-all: tests $(MAYFLY) guests docs
 	@MAYFLY=$(MAYFLY) GUESTS=$(GUESTS_OUT) tests/run $(RESULTS) $(KIND) $(UNIT_TESTS) $(RUN_TESTS)
@@ -58,6 +66,8 @@ test: | $(BUILD)/deps-ept ## install what is missing, build, and run the suite
 	tests/part $(RESULTS) $(KIND) $(MAKE) run-all
 	tests/part $(RESULTS) asan $(MAKE) KIND=asan run-all
 	tests/part $(RESULTS) fuzz $(MAKE) KIND=asan run-fuzz
+	tests/part $(RESULTS) threads $(MAKE) KIND=asan run-threads
+	tests/part $(RESULTS) threads $(MAKE) KIND=tsan run-threads
 	tests/part $(RESULTS) labs $(MAKE) LAB_SHORT=$(if $(filter 1,$(MAYFLY_LONG)),0,1) labs
 	@tests/summary $(RESULTS)
 
@@ -74,8 +84,9 @@ asan: ## the suite under the address and undefined-behaviour sanitizers
 	@tests/summary $(RESULTS)
 
 # Criterion itself cannot live with it, so the tests are ordinary ones and the monitor is not.
-tsan: tests guests ## the monitor under the thread sanitizer
+tsan: tests guests ## the monitor, and what its threads share, under the thread sanitizer
 	@rm -rf $(RESULTS)
+	-@$(MAKE) KIND=tsan run-threads
 	$(MAKE) KIND=tsan build/tsan/mayfly
 	-@MAYFLY=build/tsan/mayfly GUESTS=$(GUESTS_OUT) tests/run $(RESULTS) tsan $(RUN_TESTS)
 	@tests/summary $(RESULTS)

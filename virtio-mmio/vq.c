@@ -126,7 +126,7 @@ static bool look(struct vq *vq)
 static bool enter_table(const struct vq *vq, struct walk *walk, const struct vring_desc *desc)
 {
 	if (!vq->indirect || walk->in_indirect || (desc->flags & VRING_DESC_F_NEXT) != 0 ||
-	    desc->len == 0 || desc->len % sizeof(*desc) != 0)
+	    desc->len % sizeof(*desc) != 0)
 		return false;
 	walk->table = mem_get(vq->mem, desc->addr, desc->len);
 	walk->n_table = desc->len / (uint32_t)sizeof(*desc);

@@ -2,11 +2,12 @@
 # Fuzz harnesses: tests/fuzz/NAME.c for each NAME here. One with libFuzzer (KIND=fuzz), one for the
 # other kinds that runs inputs which are there (replay.c).
 
-FUZZ_NAMES := bzimage elf pvh raw decompress config_json cli messages counters walk
+FUZZ_NAMES := bzimage elf pvh raw decompress config_json cli messages counters walk vq
 # What they are to cover: the parsers of hostile bytes.
 FUZZ_COVERS := $(addprefix boot-proto/,bzimage.c elf.c linux_elf.c pvh.c raw.c initrd.c decompress.c cmdline.c \
 	zero_page.c boot.c image.c) \
-	$(addprefix monitor/,config_json.c cli.c options.c values.c config.c protocol.c outcome.c epilogue.c crash_report.c tables.c)
+	$(addprefix monitor/,config_json.c cli.c options.c values.c config.c protocol.c outcome.c epilogue.c crash_report.c tables.c) \
+	virtio-mmio/vq.c
 
 FUZZ          ?= $(FUZZ_NAMES)
 FUZZ_SECONDS  ?= 300
@@ -19,7 +20,10 @@ FUZZ_ENGINE   := $(if $(filter fuzz,$(KIND)),-fsanitize=fuzzer)
 FUZZ_SEEDER   := $(OUT)/tests/fuzz/seeds
 
 $(FUZZ_PROGRAMS): $(OUT)/tests/fuzz/%: $(OUT)/tests/fuzz/%.o $(FUZZ_SHARED) $(FUZZ_MAIN) $(LIBRARY)
-	$(call say,LD,$@) $(CC) $(CFLAGS) $(TEST_LDFLAGS) $(FUZZ_ENGINE) $(FUZZ_WRAP) $^ $(LIBS) -o $@
+	$(call say,LD,$@) $(CC) $(CFLAGS) $(TEST_LDFLAGS) $(FUZZ_ENGINE) $(FUZZ_WRAP) $(filter %.o,$^) $(LIBRARY) $(LIBS) -o $@
+
+# Two sides of a queue play by its moves.
+$(OUT)/tests/fuzz/vq: $(addprefix $(OUT)/tests/support/,fakedrv.o vq_model.o vq_play.o)
 
 # It opens the one file that the command line names.
 $(OUT)/tests/fuzz/cli: FUZZ_WRAP := -Wl,--wrap=open

@@ -370,6 +370,21 @@ static void make_counters(void)
 	seeds_put("counters", "", 0, &some, sizeof(some));
 }
 
+/* Moves of a queue's driver and device: any bytes are some. */
+static void make_moves(void)
+{
+	static uint8_t moves[4096];
+	uint64_t random = 1;
+
+	for (size_t len = 64; len <= sizeof(moves); len += 64) {
+		for (size_t i = 0; i < len; i++) {
+			random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
+			moves[i] = (uint8_t)(random >> 56);
+		}
+		seeds_put("vq", "", 0, moves, len);
+	}
+}
+
 /* Dictionaries. */
 
 static void write_dictionary(const char *harness, const char *text, size_t len)
@@ -418,6 +433,7 @@ int main(int argc, char **argv)
 	make_json();
 	make_command_lines();
 	make_messages();
+	make_moves();
 	make_counters();
 	make_walks();
 	make_dictionaries();

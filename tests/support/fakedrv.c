@@ -59,16 +59,39 @@ static struct vring_desc describe(const struct fakedrv_part *part)
 		.addr = part->gpa, .len = part->len, .flags = part->in ? VRING_DESC_F_WRITE : 0};
 }
 
-int fakedrv_add(struct fakedrv *drv, const struct fakedrv_part *parts, unsigned n)
+/* Fills the table that is for a head. Returns the descriptor that refers to it. */
+static struct vring_desc fill_table(const struct fakedrv *drv, uint16_t head,
+				    const struct fakedrv_part *parts, unsigned n)
 {
+	struct vring_desc *table = fakedrv_table(drv, head);
+	uint64_t len = drv->geometry.size * sizeof(*table);
+
+	insist(n <= drv->geometry.size);
+	for (unsigned i = 0; i < n; i++) {
+		table[i] = describe(&parts[i]);
+		if (i + 1 == n)
+			break;
+		table[i].flags |= VRING_DESC_F_NEXT;
+		table[i].next = (uint16_t)(i + 1);
+	}
+	return (struct vring_desc){.addr = drv->tables + head * len,
+				   .len = n * (uint32_t)sizeof(*table),
+				   .flags = VRING_DESC_F_INDIRECT};
+}
+
+int fakedrv_add_mixed(struct fakedrv *drv, const struct fakedrv_part *parts, unsigned n,
+		      unsigned n_direct)
+{
+	unsigned n_outer = n_direct + (n > n_direct);
 	uint16_t head, at;
 
-	if (n == 0 || n > drv->n_free)
+	if (n_outer == 0 || n_outer > drv->n_free)
 		return -1;
 	head = at = drv->free[--drv->n_free];
-	for (unsigned i = 0; i < n; i++) {
-		drv->desc[at] = describe(&parts[i]);
-		drv->has_next[at] = i + 1 < n;
+	for (unsigned i = 0;; i++) {
+		drv->desc[at] = i < n_direct ? describe(&parts[i])
+					     : fill_table(drv, head, parts + i, n - i);
+		drv->has_next[at] = i + 1 < n_outer;
 		if (!drv->has_next[at])
 			break;
 		drv->next[at] = drv->free[--drv->n_free];
@@ -81,34 +104,21 @@ int fakedrv_add(struct fakedrv *drv, const struct fakedrv_part *parts, unsigned 
 	return head;
 }
 
+int fakedrv_add(struct fakedrv *drv, const struct fakedrv_part *parts, unsigned n)
+{
+	return fakedrv_add_mixed(drv, parts, n, n);
+}
+
+int fakedrv_add_indirect(struct fakedrv *drv, const struct fakedrv_part *parts, unsigned n)
+{
+	return fakedrv_add_mixed(drv, parts, n, 0);
+}
+
 struct vring_desc *fakedrv_table(const struct fakedrv *drv, uint16_t head)
 {
 	uint64_t len = drv->geometry.size * sizeof(struct vring_desc);
 
 	return fakedrv_hva(drv, drv->tables + head * len, len);
-}
-
-int fakedrv_add_indirect(struct fakedrv *drv, const struct fakedrv_part *parts, unsigned n)
-{
-	struct fakedrv_part outer = {.len = (uint32_t)(n * sizeof(struct vring_desc))};
-	struct vring_desc *table;
-	int head;
-
-	insist(n <= drv->geometry.size);
-	head = n > 0 ? fakedrv_add(drv, &outer, 1) : -1;
-	if (head < 0)
-		return -1;
-	table = fakedrv_table(drv, (uint16_t)head);
-	for (uint16_t i = 0; i < n; i++) {
-		table[i] = describe(&parts[i]);
-		if (i + 1U < n) {
-			table[i].flags |= VRING_DESC_F_NEXT;
-			table[i].next = (uint16_t)(i + 1);
-		}
-	}
-	drv->desc[head].addr = drv->tables + (uint64_t)head * drv->geometry.size * sizeof(*table);
-	drv->desc[head].flags = VRING_DESC_F_INDIRECT;
-	return head;
 }
 
 void fakedrv_put(struct fakedrv *drv, uint16_t head)
@@ -130,12 +140,13 @@ bool fakedrv_publish(struct fakedrv *drv)
 	return (load(&drv->used->flags) & VRING_USED_F_NO_NOTIFY) == 0;
 }
 
-/* The descriptors of a chain are free again. */
-static void release(struct fakedrv *drv, uint16_t head)
+/* The descriptors of a chain are free again. A head that was just put there has none. */
+static void release(struct fakedrv *drv, uint32_t head)
 {
-	insist(head < drv->geometry.size && drv->is_head[head]);
+	if (head >= drv->geometry.size || !drv->is_head[head])
+		return;
 	drv->is_head[head] = false;
-	for (uint16_t at = head;; at = drv->next[at]) {
+	for (uint16_t at = (uint16_t)head;; at = drv->next[at]) {
 		drv->free[drv->n_free++] = at;
 		if (!drv->has_next[at])
 			return;
@@ -150,8 +161,7 @@ bool fakedrv_collect(struct fakedrv *drv, struct vring_used_elem *ret_used)
 		return false;
 	ret_used->id = __atomic_load_n(&entry->id, __ATOMIC_RELAXED);
 	ret_used->len = __atomic_load_n(&entry->len, __ATOMIC_RELAXED);
-	insist(ret_used->id < drv->geometry.size);
-	release(drv, (uint16_t)ret_used->id);
+	release(drv, ret_used->id);
 	drv->next_used++;
 	return true;
 }

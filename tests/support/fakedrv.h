@@ -47,9 +47,11 @@ void fakedrv_init(struct fakedrv *drv, const struct mem *mem, uint64_t gpa, uint
 #define FAKEDRV_LEN(size) (UINT64_C(4096) * 3 + UINT64_C(16) * (size) * (size))
 
 /*
- * Makes a chain of parts, or a table of them and one descriptor for it, and puts its head on the
- * available ring. Returns the head, or -1 where there is no room. It is not published yet.
+ * Makes a chain of parts and puts its head on the available ring; it is not published yet. Those from
+ * `n_direct` on are in a table of indirect descriptors. Returns the head, or -1 where there is no room.
  */
+int fakedrv_add_mixed(struct fakedrv *drv, const struct fakedrv_part *parts, unsigned n,
+		      unsigned n_direct);
 int fakedrv_add(struct fakedrv *drv, const struct fakedrv_part *parts, unsigned n);
 int fakedrv_add_indirect(struct fakedrv *drv, const struct fakedrv_part *parts, unsigned n);
 
@@ -62,7 +64,7 @@ void fakedrv_put(struct fakedrv *drv, uint16_t head);
 /* Moves the index over what was put on the ring. Returns whether the device wants a kick for it. */
 bool fakedrv_publish(struct fakedrv *drv);
 
-/* Takes the next used buffer back; false where there is none. A head that is not out aborts. */
+/* Takes the next used buffer back; false where there is none. */
 bool fakedrv_collect(struct fakedrv *drv, struct vring_used_elem *ret_used);
 
 /*
