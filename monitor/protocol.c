@@ -71,10 +71,18 @@ static bool is_its_turn(uint32_t type, enum progress progress)
 	case FROM_CELL_NO_KEYBOARD:
 	case FROM_CELL_CONSOLE:
 		return progress == PROGRESS_RUNS;
-	case FROM_CELL_ENDED: /* set-up, too, can end in a trap */
+	case FROM_CELL_ENDED:
 	default:
 		return progress >= PROGRESS_JAILED;
 	}
+}
+
+/* Set-up, too, can end in a trap; and nobody is stopped whom the supervisor let run. */
+static bool judge_ended(const struct ended *ended, const struct expected *expected)
+{
+	if (expected->progress != PROGRESS_RUNS)
+		return ended->reason == END_TRAPPED;
+	return ended->reason != END_STOPPED || expected->stopped;
 }
 
 bool from_cell_judge(struct from_cell *message, size_t len, const struct expected *expected)
@@ -97,6 +105,8 @@ bool from_cell_judge(struct from_cell *message, size_t len, const struct expecte
 	case FROM_CELL_FAILED:
 		clean(message->failed.text, sizeof(message->failed.text));
 		return true;
+	case FROM_CELL_ENDED:
+		return judge_ended(&message->ended, expected);
 	default: /* those without a length are gone */
 		return true;
 	}

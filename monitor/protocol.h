@@ -12,7 +12,7 @@
  *     <- RUNS                               set-up is over: the guest is next
  *     <- WISH   -> INPUT *                  the guest listens: one answer for each wish
  *     <- CONSOLE                            once: what is typed goes to the console from now on
- *     -> WINDOW                             its size has changed
+ *     -> WINDOW *                           its size has changed
  *     -> CTRL_ALT_DEL *  <- NO_KEYBOARD
  *     -> STOP *
  *     <- ENDED                              the end
@@ -122,6 +122,7 @@ struct expected {
 	enum progress progress;
 	bool no_keyboard; /* it was sent a Ctrl-Alt-Del and has not answered */
 	bool console;     /* its console is to get what is typed, and has not come up yet */
+	bool stopped;     /* it was sent a STOP */
 	unsigned wish;    /* bytes of input that it waits for already */
 };
 

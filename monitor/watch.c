@@ -126,6 +126,7 @@ static void stop_cell(struct watch *w)
 	w->state = WATCH_STOPPING;
 	w->limit_at = CLOCK_NEVER;
 	w->step_at = clock_ns() + STOP_PATIENCE;
+	w->expected.stopped = true;
 	send_to_cell(w, TO_CELL_STOP);
 }
 

@@ -141,6 +141,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 						 : (context & RUNS) != 0     ? PROGRESS_RUNS
 									     : PROGRESS_JAILED,
 				     .no_keyboard = (context & NO_KEYBOARD) != 0,
+				     .stopped = context % ARRAY_LEN(kinds) != 0,
 				     .wish = (context & WISH) != 0};
 	memset(message, 0xff, sizeof(*message));
 	memcpy(message, data + 2, size - 2);
@@ -164,6 +165,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_check(!epilogue.told || expected.progress != PROGRESS_RUNS ||
 		   message->type != FROM_CELL_FAILED);
 	fuzz_check(!epilogue.told || message->type != FROM_CELL_RESOLVED || config.dry_run);
+	fuzz_check(!epilogue.told || message->type != FROM_CELL_ENDED ||
+		   message->ended.reason != END_STOPPED || expected.stopped);
 	tell(&epilogue);
 	return 0;
 }

@@ -145,6 +145,8 @@ static const struct {
 	{"failed-too-late", 127, "the cell broke its protocol and was killed"},
 	{"evil-text", 125, "mayfly: the cell says: ?[2J?xxx"},
 	{"evil-ending", 127, "the cell ended for no reason that is known"},
+	{"stopped-by-nobody", 127, "the cell broke its protocol and was killed"},
+	{"ended-too-early", 127, "the cell broke its protocol and was killed"},
 	{"flood", 127, "the cell broke its protocol and was killed"},
 	{"pass-descriptor", 127, "the cell broke its protocol and was killed"},
 	{"silent", 124, "the time limit ended the run; the cell did not answer"},

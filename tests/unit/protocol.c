@@ -79,7 +79,7 @@ Test(protocol, each_message_has_its_time)
 		{FROM_CELL_RUNS, true, {false, false, false}},
 		{FROM_CELL_WISH, false, {false, false, true}},
 		{FROM_CELL_NO_KEYBOARD, false, {false, false, true}},
-		{FROM_CELL_ENDED, false, {false, true, true}},
+		{FROM_CELL_ENDED, false, {false, false, true}},
 	};
 
 	message.number = 1;
@@ -94,6 +94,24 @@ Test(protocol, each_message_has_its_time)
 				from_cell_judge(&message, from_cell_len(rows[i].type), &expected),
 				rows[i].in_time[progress], "type %u at %u", rows[i].type, progress);
 		}
+}
+
+/* A trap alone ends a set-up, and whom nobody stopped was not stopped. */
+Test(protocol, an_ending_has_its_time_too)
+{
+	struct expected expected = {.progress = PROGRESS_JAILED};
+	const size_t len = from_cell_len(FROM_CELL_ENDED);
+
+	message.type = FROM_CELL_ENDED;
+	for (uint32_t reason = 0; reason <= END_REASON_COUNT; reason++) {
+		message.ended.reason = reason;
+		cr_assert_eq(from_cell_judge(&message, len, &expected), reason == END_TRAPPED);
+	}
+	expected.progress = PROGRESS_RUNS;
+	message.ended.reason = END_STOPPED;
+	cr_assert_not(from_cell_judge(&message, len, &expected));
+	expected.stopped = true;
+	cr_assert(from_cell_judge(&message, len, &expected));
 }
 
 Test(protocol, what_a_dry_run_resolves_has_names)

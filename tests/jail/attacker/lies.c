@@ -153,6 +153,23 @@ static int evil_ending(const struct scene *scene)
 	wait_for_the_end();
 }
 
+static int stopped_by_nobody(const struct scene *scene)
+{
+	supervisor = scene->socket;
+	message.ended.reason = END_STOPPED;
+	say_whole(FROM_CELL_ENDED);
+	wait_for_the_end();
+}
+
+/* Without a guest. */
+static int ended_too_early(const struct scene *scene)
+{
+	supervisor = scene->socket;
+	message.ended.reason = END_EXIT;
+	say_whole(FROM_CELL_ENDED);
+	wait_for_the_end();
+}
+
 static int flood(const struct scene *scene)
 {
 	supervisor = scene->socket;
@@ -239,6 +256,7 @@ const struct attack lies[] = {
 	{"runs-again", runs_again, false},
 	{"failed-too-late", failed_too_late, false},
 	{"evil-ending", evil_ending, false},
+	{"stopped-by-nobody", stopped_by_nobody, false},
 	{"flood", flood, false},
 	{"deaf", deaf, false},
 	{"greedy", greedy, false},
@@ -250,6 +268,7 @@ const struct attack lies[] = {
 
 const struct attack lies_in_set_up[] = {
 	{"evil-text", evil_text, false},
+	{"ended-too-early", ended_too_early, false},
 	{"wish-too-early", wish_too_early, false},
 	{"hang-up", hang_up, false},
 	{0},
