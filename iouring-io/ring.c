@@ -193,16 +193,15 @@ static void give_turns(struct ring *ring)
 
 int ring_turn(struct ring *ring, bool wait)
 {
-	struct ring_done done[RING_BUDGET];
 	unsigned n;
 	int ret;
 
 	ret = ring_kernel_enter(&ring->uring, wait && ring->due == 0 ? 1 : 0);
 	if (ret < 0 && !is_passing(ret))
 		return ret;
-	n = ring_kernel_reap(&ring->uring, done, RING_BUDGET);
+	n = ring_kernel_reap(&ring->uring, ring->done, RING_BUDGET);
 	for (unsigned i = 0; i < n; i++)
-		hand_out(ring, &done[i]);
+		hand_out(ring, &ring->done[i]);
 	give_turns(ring);
 	return ring->error;
 }

@@ -27,8 +27,9 @@ struct ring {
 	uint32_t due;   /* bits: owners that are to have their `turn` */
 	unsigned first; /* the owner that has it first */
 	bool is_stopped;
-	int error;                   /* of io_uring_enter, in the middle of a turn */
-	struct io_uring_sqe nowhere; /* what is asked of a ring that has failed */
+	int error;                          /* of io_uring_enter, in the middle of a turn */
+	struct ring_done done[RING_BUDGET]; /* of this turn */
+	struct io_uring_sqe nowhere;        /* what is asked of a ring that has failed */
 };
 
 _Static_assert(RING_OWNERS_MAX <= 32, "a bit of `due` for each owner");

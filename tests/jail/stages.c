@@ -125,9 +125,11 @@ static void check_privileges(void)
 }
 
 /* The second filter of every thread, not only of the first. */
-static void check_threads(void)
+/* Returns how many there are. */
+static unsigned check_threads(void)
 {
 	DIR *folder = opendir(proc(cell, "task"));
+	unsigned n = 0;
 
 	for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
 		char name[300];
@@ -141,8 +143,10 @@ static void check_threads(void)
 		snprintf(name, sizeof(name), "task/%s/status", entry->d_name);
 		cr_assert(has(read_file(proc(cell, name), NULL), "Seccomp_filters:\t2\n"), "%s",
 			  name);
+		n++;
 	}
 	closedir(folder);
+	return n;
 }
 
 static void check_memory(void)
@@ -236,6 +240,18 @@ Test(stages, keep_a_cells_pages_unmerged)
 	}
 	cr_assert(has(read_file(proc(cell, "ksm_stat"), NULL), "ksm_merge_any: no"));
 	end();
+}
+
+/* Beside the two vCPUs and what KVM adds: a loop, and the kernel's threads for its ring. */
+Test(stages, hold_a_loop_too_and_leave_its_ring_room)
+{
+	char *limits;
+
+	start("--rng=on", "-q");
+	cr_assert_eq(check_threads(), 3u);
+	limits = read_file(proc(cell, "limits"), NULL);
+	cr_assert(has(limits, "Max processes             12                   12"), "%s", limits);
+	cr_assert_eq(end().status, 128 + SIGQUIT);
 }
 
 Test(stages, of_strict_have_an_empty_network_too)
