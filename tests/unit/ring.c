@@ -403,6 +403,26 @@ Test(SUITE, goes_on_where_the_submission_queue_is_full)
 	cr_assert_eq(*faults_uring()->cq.koverflow, 0u);
 }
 
+Test(SUITE, an_owner_has_its_number_of_operations_again_and_again)
+{
+	add_clients(1, N_OPS);
+	start();
+	for (unsigned i = 1; i <= 3; i++) {
+		for (unsigned j = 0; j < N_OPS; j++)
+			ring_timeout(ring, tag_of(0, 0, j), 0);
+		await(i * N_OPS);
+	}
+}
+
+/* It would overflow what was reserved: a bug of ours. */
+Test(SUITE, an_owner_has_no_more_operations_than_it_said, .signal = SIGABRT)
+{
+	add_clients(2, N_OPS);
+	start();
+	for (unsigned i = 0; i <= N_OPS; i++)
+		ring_timeout(ring, tag_of(0, 0, i), 0);
+}
+
 /* All there may be, all cancelled, and nothing taken until all of it has come. */
 Test(SUITE, has_room_for_every_completion)
 {
