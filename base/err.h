@@ -22,7 +22,15 @@ enum {
 };
 
 /* The file an error is about; whoever knows its path writes it before the text. */
-enum err_subject { ERR_SUBJECT_NONE, ERR_SUBJECT_IMAGE, ERR_SUBJECT_INITRD, ERR_SUBJECT_COUNT };
+#define ERR_DISKS_MAX 16
+
+enum err_subject {
+	ERR_SUBJECT_NONE,
+	ERR_SUBJECT_IMAGE,
+	ERR_SUBJECT_INITRD,
+	ERR_SUBJECT_DISK, /* the first of them; the next has the next number */
+	ERR_SUBJECT_COUNT = ERR_SUBJECT_DISK + ERR_DISKS_MAX
+};
 
 struct err {
 	int status; /* an EXIT_STATUS_*; 0 stands for EXIT_STATUS_USAGE */

@@ -59,6 +59,12 @@ static size_t add_words(const struct cmdline_parts *parts, char *text, size_t si
 		if (!cmdline_has(parts->user, words[i].key) && (i != 0 || parts->serial))
 			len += (size_t)snprintf(text + len, size - len, "%s=%s ", words[i].key,
 						words[i].value);
+	if (parts->linux_kernel && parts->root && !cmdline_has(parts->user, "root"))
+		len += (size_t)snprintf(
+			text + len, size - len, "root=/dev/vda %s",
+			cmdline_has(parts->user, "ro") || cmdline_has(parts->user, "rw") ? ""
+			: parts->root_read_only                                          ? "ro "
+											 : "rw ");
 	/* [linux admin-guide/kernel-parameters.rst virtio_mmio.device] */
 	for (unsigned i = 0; i < parts->n_virtio; i++)
 		len += (size_t)snprintf(text + len, size - len, "virtio_mmio.device=4K@0x%x:%u ",
@@ -68,7 +74,7 @@ static size_t add_words(const struct cmdline_parts *parts, char *text, size_t si
 
 int cmdline_compose(const struct cmdline_parts *parts, char *ret_cmdline, struct err *err)
 {
-	char added[64 + VIRTIO_DEVICES_MAX * 40] = "";
+	char added[96 + VIRTIO_DEVICES_MAX * 40] = "";
 	size_t len = add_words(parts, added, sizeof(added)), user_len = strlen(parts->user);
 
 	if (user_len >= LAYOUT_CMDLINE_MAX - len)

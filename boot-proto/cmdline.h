@@ -15,12 +15,14 @@ struct cmdline_parts {
 	bool linux_kernel;
 	bool serial;       /* there is a serial port */
 	unsigned n_virtio; /* devices that nothing else announces */
+	bool root;         /* the first disk is what Linux mounts as its root */
+	bool root_read_only;
 };
 
 /*
  * Writes the final command line to `ret_cmdline`, LAYOUT_CMDLINE_MAX bytes. Linux gets, before the
  * user's words and except for keys that these hold: console=ttyS0 where there is a serial port,
- * reboot=k panic=1 pci=off. Every image is told there of virtio devices that no ACPI table announces.
+ * reboot=k panic=1 pci=off, and root=/dev/vda with rw or ro where there is a root. Every image is told there of virtio devices that no ACPI table announces.
  * Errors: -EINVAL if it gets too long.
  */
 MUST_CHECK int cmdline_compose(const struct cmdline_parts *parts, char *ret_cmdline,

@@ -17,6 +17,7 @@
 
 #define STOP_TIMEOUT_MS   200                /* for vCPUs to say what they were doing */
 #define OUTPUT_PATIENCE   (5 * CLOCK_SECOND) /* with a slow reader of the last output */
+#define DISK_TABLES       (UINT64_C(64) << 20) /* for the map of the largest overlay, and its copies */
 #define DRAIN_INTERVAL_US 10000
 #define THREAD_STACK      KIB(64)
 
@@ -81,26 +82,52 @@ static bool needs_stderr(void)
 	       cell.spec->jail->mode == JAIL_TRACE;
 }
 
+#define N_DISK_FILES 3
+
+/* The descriptors of the disks, -1 among them. */
+static int disk_file(unsigned index)
+{
+	const struct vblk_config *disk = &cell.spec->vm.disks[index / N_DISK_FILES].block;
+	const int files[N_DISK_FILES] = {disk->file.fd, disk->file.direct_fd, disk->layer_fd};
+
+	return files[index % N_DISK_FILES];
+}
+
+/* What disks map: memory, and layers with their maps. */
+static uint64_t disk_memory(void)
+{
+	uint64_t len = 0;
+
+	for (unsigned i = 0; i < cell.spec->vm.n_disks; i++)
+		if (cell.spec->vm.disks[i].block.kind != VBLK_FILE)
+			len += cell.spec->vm.disks[i].block.len + DISK_TABLES;
+	return len;
+}
+
 /* Closes the jail as far as it can be before the VM is made. */
 static int confine(struct err *err)
 {
 	const struct cell_spec *spec = cell.spec;
-	const int keep[] = {needs_stderr() ? STDERR_FILENO : -1,
-			    spec->socket,
-			    spec->kvm_fd,
-			    spec->serial.fd,
-			    spec->console.fd,
-			    spec->vm.console.input,
-			    spec->kernel.fd,
-			    spec->initrd.fd};
+	int keep[8 + N_DISK_FILES * VM_DISKS_MAX] = {needs_stderr() ? STDERR_FILENO : -1,
+						     spec->socket,
+						     spec->kvm_fd,
+						     spec->serial.fd,
+						     spec->console.fd,
+						     spec->vm.console.input,
+						     spec->kernel.fd,
+						     spec->initrd.fd};
+	const unsigned n_disk_files = N_DISK_FILES * spec->vm.n_disks;
 	const struct jail_limits limits = {.memory = spec->vm.memory,
+					   .disk_memory = disk_memory(),
 					   .n_threads = spec->vm.n_vcpus +
 							vm_n_loops(&spec->vm) * (1 + RING_WORKERS),
 					   .socket = spec->socket,
 					   .output = spec->serial.fd};
 	int ret;
 
-	if ((ret = jail_close_others(keep, ARRAY_LEN(keep), err)) < 0 ||
+	for (unsigned i = 0; i < n_disk_files; i++)
+		keep[8 + i] = disk_file(i);
+	if ((ret = jail_close_others(keep, 8 + n_disk_files, err)) < 0 ||
 	    (ret = jail_empty_root(spec->jail, err)) < 0)
 		return ret;
 	counters_stamp(spec->vm.counters, PHASE_ROOT);
@@ -141,7 +168,9 @@ static int resolve(struct err *err)
 	const struct cell_spec *spec = cell.spec;
 	struct cmdline_parts parts = {.user = spec->cmdline,
 				      .serial = spec->vm.serial,
-				      .n_virtio = spec->acpi ? 0 : vm_n_virtio(&spec->vm)};
+				      .n_virtio = spec->acpi ? 0 : vm_n_virtio(&spec->vm),
+				      .root = spec->initrd.len == 0 && spec->mounts_root,
+				      .root_read_only = spec->vm.disks[0].block.read_only};
 	int ret = boot_identify(&spec->kernel, spec->format, &cell.kind, err);
 
 	if (ret < 0)
@@ -244,6 +273,9 @@ static void close_set_up_files(void)
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
 		if (files[i] >= 0)
 			close(files[i]);
+	for (unsigned i = 0; i < N_DISK_FILES * spec->vm.n_disks; i++)
+		if (disk_file(i) >= 0)
+			close(disk_file(i));
 }
 
 /*
@@ -278,6 +310,9 @@ static void obey(void)
 		break;
 	case TO_CELL_WINDOW:
 		vm_resize_console(&cell.vm, cell.in.window.cols, cell.in.window.rows);
+		break;
+	case TO_CELL_DISK_SIZE:
+		vm_resize_disk(&cell.vm, cell.in.disk.index, cell.in.disk.len);
 		break;
 	case TO_CELL_STOP:
 		ending_set(&cell.vm.ending, END_STOPPED, 0);

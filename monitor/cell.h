@@ -23,6 +23,7 @@ struct cell_spec {
 	enum irqchip_kind irqchip;
 	bool acpi;
 	bool dry_run;        /* say what the image is, and end */
+	bool mounts_root;    /* Linux mounts its first disk */
 	const char *cmdline; /* the user's words */
 	struct vm_config vm;
 };

@@ -88,6 +88,12 @@ static void forget(char *text)
 		explicit_bzero(text, strlen(text));
 }
 
+static void forget_path(struct disk_path path)
+{
+	if (path.at != NULL)
+		explicit_bzero((char *)(uintptr_t)path.at, path.len);
+}
+
 void config_forget(const struct config *config)
 {
 	for (size_t i = 0; i < n_options; i++) {
@@ -98,6 +104,10 @@ void config_forget(const struct config *config)
 	}
 	forget((char *)(uintptr_t)config->serial.path);
 	forget((char *)(uintptr_t)config->console.path);
+	for (unsigned i = 0; i < config->disks.n; i++) {
+		forget_path(config->disks.disks[i].path);
+		forget_path(config->disks.disks[i].layer_path);
+	}
 	forget((char *)(uintptr_t)config->cgroup.path);
 	for (char **argument = config->argv; argument != NULL && *argument != NULL; argument++)
 		forget(*argument);

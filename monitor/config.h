@@ -8,6 +8,7 @@
 #ifndef MAYFLY_MONITOR_CONFIG_H
 #define MAYFLY_MONITOR_CONFIG_H
 
+#include "monitor/disk_options.h"
 #include "monitor/vm.h"
 #include "seccomp/cgroup.h"
 
@@ -47,6 +48,7 @@ struct config {
 	int irqchip; /* enum irqchip_kind */
 	struct stream serial;
 	struct stream console;
+	struct disk_list disks;
 	bool rng;
 	int mmio; /* enum mmio_kind */
 	int isr;  /* enum isr_kind */

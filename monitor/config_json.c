@@ -14,7 +14,6 @@ static const char *const not_supported[] = {
 	"machine-config.track_dirty_pages",
 	"machine-config.cpu_template",
 	"cpu-config",
-	"drives",
 	"network-interfaces",
 	"vsock",
 	"balloon",
@@ -71,6 +70,7 @@ static const char *expected(const struct option_def *option)
 	case OPTION_WORDS:
 	case OPTION_CPUS:
 	case OPTION_STREAM:
+	case OPTION_DISK:
 	default:
 		return "a string";
 	}
@@ -133,6 +133,12 @@ static int set_field(const char *field, const json_t *value, struct config *conf
 		return err_input(err, "field \"%.*s\" is unknown", FIELD_MAX, field);
 	if (json_is_null(value))
 		return 0;
+	if (option->kind == OPTION_DISK) {
+		if (disks_from_json((struct disk_list *)(void *)((char *)config + option->offset),
+				    value, &inner) < 0)
+			return err_input(err, "field \"%s\": %.200s", field, inner.text);
+		return 0;
+	}
 	text = to_text(option, value, number, sizeof(number));
 	if (text == NULL)
 		return refuse_type(option, value, err);
@@ -211,6 +217,11 @@ json_t *config_json_write(const struct config *config)
 		if (options[i].json == NULL)
 			continue;
 		dot = strchr(options[i].json, '.');
+		if (dot == NULL) {
+			json_object_set_new(root, options[i].json,
+					    option_to_json(&options[i], config));
+			continue;
+		}
 		snprintf(section, sizeof(section), "%.*s", (int)(dot - options[i].json),
 			 options[i].json);
 		if (json_object_get(root, section) == NULL)

@@ -212,6 +212,9 @@ static void print_failure(const struct epilogue *e)
 			config->image != NULL ? config->image : "(built-in)", text);
 	else if (subject == ERR_SUBJECT_INITRD && config->initrd != NULL)
 		fprintf(stderr, "mayfly: initrd \"%s\": %s\n", config->initrd, text);
+	else if (subject >= ERR_SUBJECT_DISK && subject - ERR_SUBJECT_DISK < config->disks.n)
+		fprintf(stderr, "mayfly: disk \"%s\": %s\n",
+			config->disks.disks[subject - ERR_SUBJECT_DISK].id, text);
 	else
 		fprintf(stderr, "mayfly: %s\n", text);
 }

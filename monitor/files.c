@@ -234,6 +234,28 @@ static bool is_same_file(const char *a, const char *b)
 	       first.st_dev == second.st_dev && first.st_ino == second.st_ino;
 }
 
+/* A disk is no place for output. */
+static int check_no_disk(const struct config *config, const char *option, const char *path,
+			 struct err *err)
+{
+	for (unsigned i = 0; i < config->disks.n; i++) {
+		const struct disk_path *files[] = {&config->disks.disks[i].path,
+						   &config->disks.disks[i].layer_path};
+
+		for (size_t j = 0; j < ARRAY_LEN(files); j++) {
+			SCOPE_FREE char *disk = files[j]->at != NULL
+							? strndup(files[j]->at, files[j]->len)
+							: NULL;
+
+			if (disk != NULL && is_same_file(path, disk))
+				return err_input(err,
+						 "%s \"%.150s\": it is the file of a disk, too",
+						 option, path);
+		}
+	}
+	return 0;
+}
+
 /* What is written must be no file that is read, nor be written twice. */
 static int check_output(const struct config *config, const char *option, const char *path,
 			struct err *err)
@@ -257,7 +279,7 @@ static int check_output(const struct config *config, const char *option, const c
 		    is_same_file(path, others[i].path))
 			return err_input(err, "%s \"%.150s\": it is the file of %s, too", option,
 					 path, others[i].name);
-	return 0;
+	return check_no_disk(config, option, path, err);
 }
 
 static int check_outputs(const struct config *config, struct err *err)
@@ -273,6 +295,18 @@ static int check_outputs(const struct config *config, struct err *err)
 	return ret;
 }
 
+static int open_disks(const struct config *config, struct files *files, struct err *err)
+{
+	int ret = 0;
+
+	while (ret == 0 && files->n_disks < config->disks.n) {
+		ret = disk_open(&config->disks.disks[files->n_disks], config->dry_run,
+				&files->disks[files->n_disks], err);
+		files->n_disks += ret == 0;
+	}
+	return ret;
+}
+
 static int open_all(const struct config *config, struct files *files, struct err *err)
 {
 	int ret = check_outputs(config, err);
@@ -281,6 +315,8 @@ static int open_all(const struct config *config, struct files *files, struct err
 		ret = open_kernel(config, &files->kernel, err);
 	if (ret == 0 && config->initrd != NULL)
 		ret = open_image("initrd", config->initrd, &files->initrd, err);
+	if (ret == 0)
+		ret = open_disks(config, files, err);
 	if (ret == 0 && !config->dry_run)
 		ret = open_ports(config, files, err);
 	if (ret == 0 && !config->dry_run)
@@ -304,6 +340,8 @@ static void close_all(struct files *files)
 	close_one(&files->console.fd);
 	close_one(&files->console_input);
 	close_one(&files->console_feed);
+	for (unsigned i = 0; i < files->n_disks; i++)
+		disk_close(&files->disks[i]);
 }
 
 int files_open(const struct config *config, struct files *ret_files, struct err *err)

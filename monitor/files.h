@@ -7,6 +7,7 @@
 #define MAYFLY_MONITOR_FILES_H
 
 #include "monitor/config.h"
+#include "monitor/disk_files.h"
 
 struct files {
 	int kvm;                  /* -1 for a dry run */
@@ -14,7 +15,9 @@ struct files {
 	struct boot_image initrd; /* len 0: none */
 	struct sink_file serial;
 	struct sink_file console; /* its fd may be the serial port's */
-	int input;                /* what is typed, or -1 */
+	struct vblk_config disks[DISKS_MAX];
+	unsigned n_disks;
+	int input;         /* what is typed, or -1 */
 	int console_input; /* the cell's end, and ours, of what of that the console gets; or -1 */
 	int console_feed;
 };

@@ -53,6 +53,7 @@ static const char *const devices[] = {
 	[DEVICE_ACPI] = "acpi",       [DEVICE_EXIT_PORT] = "exit-port",
 	[DEVICE_PVPANIC] = "pvpanic", [DEVICE_BOOT_TIMER] = "boot-timer",
 	[DEVICE_CONSOLE] = "console", [DEVICE_ENTROPY] = "entropy",
+	[DEVICE_BLOCK] = "block",
 };
 
 static const char *const vcpu_states[] = {

@@ -90,6 +90,14 @@ const struct option_def options[] = {
 	 .fallback = "none",
 	 .help = "a virtio console, and where it ends; with stdio it gets what is typed once its "
 		 "driver is up; a FILE is overwritten"},
+	{.name = "disk",
+	 .letter = 'd',
+	 .argument = "FILE[,KEY=VALUE...]",
+	 .json = "drives",
+	 .kind = OPTION_DISK,
+	 .offset = AT(disks),
+	 .help = "a virtio disk, once for each: a FILE or block device, mem:SIZE or none, and keys "
+		 "as in a.img,ro or base.img,overlay=memory:1G,queues=4 (see mayfly-disk(1))"},
 	{.name = "rng",
 	 .argument = "on|off",
 	 .json = "mayfly.rng",
@@ -377,6 +385,8 @@ int option_set(const struct option_def *option, struct config *config, const cha
 		return value_id(value, place, err);
 	case OPTION_CGROUP:
 		return value_cgroup(value, place, err);
+	case OPTION_DISK:
+		return disks_add(place, value, err);
 	case OPTION_PATH:
 		return set_path(config, place, value, err);
 	case OPTION_FLAG:
@@ -502,6 +512,8 @@ json_t *option_to_json(const struct option_def *option, const struct config *con
 		return id_to_json(*(const uint32_t *)place);
 	case OPTION_CGROUP:
 		return cgroup_to_json(place);
+	case OPTION_DISK:
+		return disks_to_json(place);
 	case OPTION_PATH:
 	default:
 		path = *(const char *const *)place;

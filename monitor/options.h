@@ -28,6 +28,7 @@ enum option_kind {
 	OPTION_STREAM, /* struct stream: stdio, none or a path */
 	OPTION_ID,     /* uint32_t: a numeric user or group id */
 	OPTION_CGROUP, /* struct cgroup_limits */
+	OPTION_DISK,   /* struct disk_list, to which each adds one */
 };
 
 struct option_def {

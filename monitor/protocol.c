@@ -19,6 +19,8 @@ size_t to_cell_len(const struct to_cell *message)
 		return head + message->len;
 	case TO_CELL_WINDOW:
 		return head + sizeof(message->window);
+	case TO_CELL_DISK_SIZE:
+		return head + sizeof(message->disk);
 	case TO_CELL_GO:
 	case TO_CELL_CTRL_ALT_DEL:
 	case TO_CELL_STOP:

@@ -13,6 +13,7 @@
  *     <- WISH   -> INPUT *                  the guest listens: one answer for each wish
  *     <- CONSOLE                            once: what is typed goes to the console from now on
  *     -> WINDOW *                           its size has changed
+ *     -> DISK_SIZE *                        the file of a disk has this length now
  *     -> CTRL_ALT_DEL *  <- NO_KEYBOARD
  *     -> STOP *
  *     <- ENDED                              the end
@@ -41,6 +42,7 @@ enum to_cell_type {
 	TO_CELL_INPUT,
 	TO_CELL_CTRL_ALT_DEL,
 	TO_CELL_WINDOW,
+	TO_CELL_DISK_SIZE,
 	TO_CELL_STOP,
 };
 
@@ -49,12 +51,18 @@ struct window_size {
 	uint16_t cols, rows;
 };
 
+struct disk_size {
+	uint32_t index;
+	uint64_t len; /* bytes */
+};
+
 struct to_cell {
 	uint32_t type; /* enum to_cell_type */
 	uint32_t len;  /* INPUT: bytes */
 	union {
 		struct cpuid_host host;
 		struct window_size window;
+		struct disk_size disk;
 		uint8_t input[UART_INPUT_MAX];
 	};
 };

@@ -91,6 +91,7 @@ static struct cell_spec make_spec(struct supervisor *s, int cell_socket)
 		.irqchip = (enum irqchip_kind)config->irqchip,
 		.acpi = config->acpi,
 		.dry_run = config->dry_run,
+		.mounts_root = disks_root(&config->disks) != NULL,
 		.cmdline = config->cmdline,
 		.vm = {.memory = config->memory,
 		       .backing = config->hugepages ? MEM_HUGETLB
@@ -103,6 +104,7 @@ static struct cell_spec make_spec(struct supervisor *s, int cell_socket)
 				   .input = s->files.console_input,
 				   .cols = window.cols,
 				   .rows = window.rows},
+		       .n_disks = s->files.n_disks,
 		       .has_rng = config->rng,
 		       .mmio_trap = config->mmio == MMIO_TRAP,
 		       .isr_exact = config->isr == ISR_EXACT,
@@ -114,6 +116,13 @@ static struct cell_spec make_spec(struct supervisor *s, int cell_socket)
 	};
 
 	memcpy(spec.vm.pins, config->pins, sizeof(spec.vm.pins));
+	for (unsigned i = 0; i < s->files.n_disks; i++) {
+		const struct disk_config *disk = &config->disks.disks[i];
+
+		spec.vm.disks[i].block = s->files.disks[i];
+		spec.vm.disks[i].isr_exact = disk->isr_said ? disk->isr_exact
+							    : config->isr == ISR_EXACT;
+	}
 	return spec;
 }
 
@@ -232,6 +241,7 @@ static int set_up(struct supervisor *s, int64_t started_ns, struct err *err)
 	    (ret = take_signals(s, err)) < 0 || (ret = limit_cell(s, err)) < 0)
 		return ret;
 	counters_stamp(s->after.counters, PHASE_FILES);
+	s->watch.files = &s->files;
 	s->watch.input = s->files.input;
 	s->watch.feed = s->files.console_feed;
 	terminal_init(&s->watch.terminal, s->files.input);

@@ -80,7 +80,7 @@ void vm_call_control(struct vm *vm)
 
 unsigned vm_n_virtio(const struct vm_config *config)
 {
-	return (config->has_console ? 1U : 0) + (config->has_rng ? 1U : 0);
+	return config->n_disks + (config->has_console ? 1U : 0) + (config->has_rng ? 1U : 0);
 }
 
 unsigned vm_n_loops(const struct vm_config *config)
@@ -96,6 +96,14 @@ void vm_resize_console(struct vm *vm, uint16_t cols, uint16_t rows)
 		return;
 	vcon_resize(&vm->console, cols, rows);
 	virtio_call(&vm->virtio, &vm->console.vdev);
+}
+
+void vm_resize_disk(struct vm *vm, unsigned disk, uint64_t len)
+{
+	if (disk >= vm->config->n_disks)
+		return;
+	vblk_ask_resize(&vm->disks[disk], len);
+	virtio_call(&vm->virtio, &vm->disks[disk].vdev);
 }
 
 /* The loops, and a slot for the registers, if there is anything to put there. */
@@ -117,16 +125,41 @@ static int add_virtio(struct vm *vm, struct err *err)
 	return virtio_init(&vm->virtio, &virtio, err);
 }
 
-static int plug_in(struct vm *vm, struct vdev *vdev, enum device_id id, struct err *err)
+static int plug_in_as(struct vm *vm, struct vdev *vdev, enum device_id id, bool exact,
+		      struct err *err)
 {
 	const struct virtio_place place = {
 		.mmio = &vm->mmio,
 		.irq = irqchip_line(&vm->irqchip, GSI_VIRTIO + vm->virtio.n_transports),
 		.id = id,
-		.sticky = !vm->config->isr_exact,
+		.sticky = !exact,
 	};
 
 	return virtio_add(&vm->virtio, vdev, &place, err);
+}
+
+static int plug_in(struct vm *vm, struct vdev *vdev, enum device_id id, struct err *err)
+{
+	return plug_in_as(vm, vdev, id, vm->config->isr_exact, err);
+}
+
+static int add_disks(struct vm *vm, struct err *err)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; i < vm->config->n_disks && ret == 0; i++) {
+		const struct vm_disk *disk = &vm->config->disks[i];
+
+		err->subject = (enum err_subject)(ERR_SUBJECT_DISK + i);
+		ret = vblk_init(&vm->disks[i], &vm->mem, virtio_ring(&vm->virtio), &disk->block,
+				err);
+		if (ret == 0)
+			ret = plug_in_as(vm, &vm->disks[i].vdev, DEVICE_BLOCK, disk->isr_exact,
+					 err);
+	}
+	if (ret == 0)
+		err->subject = ERR_SUBJECT_NONE;
+	return ret;
 }
 
 static int add_console(struct vm *vm, struct err *err)
@@ -146,9 +179,9 @@ static int add_rng(struct vm *vm, struct err *err)
 /* In the order of their addresses. */
 static int vm_add_virtio_devices(struct vm *vm, struct err *err)
 {
-	int ret = 0;
+	int ret = add_disks(vm, err);
 
-	if (vm->config->has_console)
+	if (vm->config->has_console && ret == 0)
 		ret = add_console(vm, err);
 	if (vm->config->has_rng && ret == 0)
 		ret = add_rng(vm, err);

@@ -17,11 +17,13 @@
 #include "monitor/vcpu.h"
 #include "monitor/virtio.h"
 #include "seccomp/jail.h"
+#include "virtio-mmio/vblk.h"
 #include "virtio-mmio/vcon.h"
 #include "virtio-mmio/vrng.h"
 
 #define VM_VCPUS_MAX COUNTERS_VCPUS_MAX
 #define VM_PINS_MAX  64
+#define VM_DISKS_MAX ERR_DISKS_MAX
 
 struct vm_config {       /* [ro] */
 	uint64_t memory; /* bytes */
@@ -37,6 +39,11 @@ struct vm_config {       /* [ro] */
 	const struct jail *jail;    /* what holds the cell so far */
 	bool has_console;
 	struct vcon_config console;
+	unsigned n_disks;
+	struct vm_disk {
+		struct vblk_config block;
+		bool isr_exact;
+	} disks[VM_DISKS_MAX];
 	bool has_rng;
 	bool mmio_trap; /* --mmio=trap */
 	bool isr_exact; /* --isr=exact */
@@ -60,6 +67,7 @@ struct vm {
 	struct virtio virtio;            /* [any] as it says */
 	struct vrng rng;                 /* [io] */
 	struct vcon console;             /* [io] */
+	struct vblk disks[VM_DISKS_MAX]; /* [io] */
 };
 
 /* How many virtio devices there are, and loops for them. */
@@ -71,6 +79,9 @@ void vm_call_control(struct vm *vm);
 
 /* The console's window has this size now. Any thread. */
 void vm_resize_console(struct vm *vm, uint16_t cols, uint16_t rows);
+
+/* The file of a disk has this length now. Any thread. */
+void vm_resize_disk(struct vm *vm, unsigned disk, uint64_t len);
 
 /*
  * Makes everything up to the vCPUs; nothing runs yet. The caller has set up `vm->uart.outlet`.

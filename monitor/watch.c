@@ -171,6 +171,21 @@ static void send_window_size(struct watch *w)
 	send_to_cell(w, TO_CELL_WINDOW);
 }
 
+/* The user has changed the files of disks: the guest is told how long they are. */
+static void measure_disks(struct watch *w)
+{
+	if (w->state != WATCH_RUNNING || w->expected.progress != PROGRESS_RUNS)
+		return;
+	for (unsigned i = 0; i < w->files->n_disks; i++) {
+		const struct vblk_config *disk = &w->files->disks[i];
+
+		w->to.disk.index = i;
+		if (disk->kind == VBLK_FILE && disk->file.fd >= 0 &&
+		    disk_measure(disk->file.fd, &w->to.disk.len) == 0)
+			send_to_cell(w, TO_CELL_DISK_SIZE);
+	}
+}
+
 static void handle_signals(struct watch *w)
 {
 	struct signalfd_siginfo info;
@@ -182,6 +197,8 @@ static void handle_signals(struct watch *w)
 			take_terminal(w);
 		else if (signal == SIGWINCH)
 			send_window_size(w);
+		else if (signal == SIGHUP && info.ssi_code == SI_USER && w->files->n_disks > 0)
+			measure_disks(w);
 		else
 			end_by_signal(w, signal, signal == SIGTERM || signal == SIGINT);
 	}

@@ -17,12 +17,14 @@
 #define MAYFLY_MONITOR_WATCH_H
 
 #include "monitor/epilogue.h"
+#include "monitor/files.h"
 #include "monitor/terminal.h"
 
 enum watch_state { WATCH_RUNNING, WATCH_ASKED, WATCH_STOPPING, WATCH_GONE };
 
 struct watch {
-	struct epilogue *after; /* where it is noted how the run came out */
+	const struct files *files; /* of the disks */
+	struct epilogue *after;    /* where it is noted how the run came out */
 	struct terminal terminal;
 	int input;    /* to read for the guest, or -1 */
 	int feed;     /* what the console gets goes there; -1: there is none, or it is closed */

@@ -94,10 +94,11 @@ struct jail {
 
 /* What the cell needs of the host, for its rlimits and filters. */
 struct jail_limits {
-	uint64_t memory;    /* bytes of the guest */
-	unsigned n_threads; /* its vCPUs and loops, and what the kernel may add for their rings */
-	int socket;         /* to the supervisor */
-	int output;         /* of the serial port, or -1 */
+	uint64_t memory;      /* bytes of the guest */
+	uint64_t disk_memory; /* that its disks map */
+	unsigned n_threads;   /* its vCPUs and loops, and what the kernel may add for their rings */
+	int socket;           /* to the supervisor */
+	int output;           /* of the serial port, or -1 */
 };
 
 /*

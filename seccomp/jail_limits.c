@@ -54,7 +54,8 @@ int jail_set_limits(const struct jail *jail, const struct jail_limits *limits, s
 		{RLIMIT_NOFILE, DESCRIPTORS_MAX, true},
 		{RLIMIT_MSGQUEUE, 0, true},
 		{RLIMIT_STACK, STACK_MAX, !WITH_SANITIZER},
-		{RLIMIT_AS, 2 * limits->memory + ADDRESS_SPACE, !WITH_SANITIZER},
+		{RLIMIT_AS, 2 * limits->memory + limits->disk_memory + ADDRESS_SPACE,
+		 !WITH_SANITIZER},
 		/* Counted for the id in its namespace; without one, for all the user's processes. */
 		{RLIMIT_NPROC, limits->n_threads + KERNEL_THREADS,
 		 (jail->holds & JAIL_HAS_USER_NS) != 0},

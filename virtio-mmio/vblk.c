@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/virtio_ids.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -252,6 +253,16 @@ static int vblk_load(struct vdev *vdev, const void *bytes, size_t len)
 	return len == SAVED_LEN && memcmp(bytes, vdev->config, SAVED_LEN) == 0 ? 0 : -EINVAL;
 }
 
+static void vblk_attend(struct vdev *vdev)
+{
+	struct vblk *vblk = to_vblk(vdev);
+	uint64_t len = atomic_exchange(&vblk->asked_len, UINT64_MAX);
+
+	/* An overlay's length is its base's for good. */
+	if (len != UINT64_MAX && vblk_resize(vblk, len) < 0)
+		return;
+}
+
 static const struct vdev_ops vblk_ops = {
 	.kick = vblk_kick,
 	.complete = vblk_complete,
@@ -259,6 +270,7 @@ static const struct vdev_ops vblk_ops = {
 	.reset = vblk_reset,
 	.save = vblk_save,
 	.load = vblk_load,
+	.attend = vblk_attend,
 };
 
 /* Set-up. */
@@ -371,6 +383,7 @@ int vblk_init(struct vblk *vblk, const struct mem *mem, struct ring *ring,
 	vblk->vdev.mem = mem;
 	vblk->vdev.ring = ring;
 	vblk->kind = config->kind;
+	atomic_init(&vblk->asked_len, UINT64_MAX);
 	vblk->disk = (struct vblk_disk){.len = config->len, .read_only = config->read_only};
 	memcpy(vblk->serial, config->serial, sizeof(vblk->serial));
 	throttle_init(&vblk->throttle, &config->bandwidth, &config->ops, (uint64_t)clock_ns());
@@ -408,6 +421,11 @@ int vblk_resize(struct vblk *vblk, uint64_t len)
 		return -EOPNOTSUPP;
 	change_capacity(vblk, len);
 	return 0;
+}
+
+void vblk_ask_resize(struct vblk *vblk, uint64_t len)
+{
+	atomic_store(&vblk->asked_len, len);
 }
 
 int vblk_swap(struct vblk *vblk, int fd, uint64_t len)

@@ -60,6 +60,7 @@ struct vblk {
 	struct vdev vdev;
 	struct vblk_disk disk; /* [io] */
 	enum vblk_kind kind;
+	_Atomic uint64_t asked_len; /* [any] it is to have; UINT64_MAX: nothing is asked */
 	bool timer_armed;
 	bool unsettled;   /* it was written to since the last drain */
 	uint32_t held;    /* bits: queues that a limit holds back */
@@ -88,6 +89,9 @@ void vblk_done(struct vblk *vblk);
 
 /* The file has another length now, rounded down here; the driver is told. Errors: -EOPNOTSUPP: no file. */
 MUST_CHECK int vblk_resize(struct vblk *vblk, uint64_t len);
+
+/* As vblk_resize(), which its loop does when it is called to attend to the device. Any thread. */
+void vblk_ask_resize(struct vblk *vblk, uint64_t len);
 
 /*
  * Another file of `len` bytes in the place of the one there is, or of none; the driver is told. It has to be

@@ -251,11 +251,26 @@ Test(options, image_initrd_and_words_arrive_too)
 	cr_assert_str_eq(field(root, "resolved.cmdline"), "from file");
 }
 
+/* On the command line and in the file, which holds what --dry-run prints of the first. */
+Test(options, disks_arrive_too)
+{
+	json_t *root = DRY("-d", "mem:1M,id=a,queues=2,bw=1M", "--disk=none,serial=s"), *again;
+	char *text = json_dumps(root, 0);
+
+	cr_assert_eq(json_array_size(json_object_get(root, "drives")), 2);
+	again = DRY("--config", write_file("c.json", text, strlen(text)));
+	cr_assert(json_equal(json_object_get(root, "drives"), json_object_get(again, "drives")));
+	again = DRY("--config", scratch("c.json"), "-d", "mem:2M,id=a");
+	cr_assert_eq(json_array_size(json_object_get(again, "drives")), 2);
+	cr_assert_not(
+		json_equal(json_object_get(root, "drives"), json_object_get(again, "drives")));
+}
+
 Test(options, every_one_in_the_table_is_tested)
 {
 	for (size_t i = 0; i < n_options; i++) {
-		static const char *const elsewhere[] = {"IMAGE", "ARG", "initrd", "config",
-							"dry-run"};
+		static const char *const elsewhere[] = {"IMAGE",  "ARG",     "initrd",
+							"config", "dry-run", "disk"};
 		bool found = false;
 
 		for (size_t j = 0; j < ARRAY_LEN(cases); j++)
@@ -398,6 +413,7 @@ Test(options, that_are_wrong_are_named_with_their_value)
 		"--jail=off");
 	REFUSED("--core-sched=on: not together with --jail=off, which keeps nobody off a core",
 		"--core-sched=on", "--jail=off");
+	REFUSED("--disk: \"foo\": there is no such key", "-d", "a.img,foo=1");
 	REFUSED("--cpus: \"33\" is no number from 1 to 32", "-c", "33");
 	REFUSED("--format: \"elff\" is none of auto, bzimage, elf, pvh, raw", "-f", "elff");
 	REFUSED("--irqchip: \"no\" is none of auto, split, kernel", "--irqchip=no");

@@ -66,6 +66,13 @@ static const char *const json_texts[] = {
 	 " \"dry_run\": true, \"report\": \"r\", \"exits\": \"json\", \"timeline\": true}}"),
 	"{\"machine-config\": {\"smt\": true}}",
 	"{\"drives\": [{\"drive_id\": \"root\"}]}",
+	("{\"drives\": [{\"drive_id\": \"a\", \"path_on_host\": \"a.img\", \"is_root_device\": true,"
+	 " \"is_read_only\": false, \"partuuid\": null, \"cache_type\": \"Unsafe\", \"io_engine\":"
+	 " \"Sync\", \"rate_limiter\": {\"bandwidth\": {\"size\": 1, \"refill_time\": 2,"
+	 " \"one_time_burst\": 3}, \"ops\": null}}, {\"path_on_host\": \"mem:1M\", \"queues\": 2,"
+	 " \"serial\": \"s\", \"bw\": \"1M:2M\", \"iops\": 7, \"isr\": \"exact\"},"
+	 " {\"path_on_host\": \"b\", \"overlay\": \"memory:1M\", \"sector\": 4096}]}"),
+	"{\"drives\": [{\"rate_limiter\": {\"ops\": {\"size\": -1}}}]}",
 	"{\"network-interfaces\": {}}",
 };
 

@@ -124,11 +124,15 @@ static void watch_slow_reader(void)
 Test(used, every_rule_is, .timeout = 120)
 {
 	struct image inner = image_unikernel(true, 4);
+	static const uint8_t base[1 << 20];
+	char overlay[512];
 
 	if (is_sanitized())
 		cr_skip_test("the sanitizers make calls of their own");
 	need_kvm();
 	need_program("strace");
+	snprintf(overlay, sizeof(overlay), "%s,overlay=%s.layer",
+		 write_file("base.img", base, sizeof(base)), scratch("base.img"));
 	WATCH("--exits");
 	WATCH("-c", "4", guest("smp"));
 	WATCH("--memfd", "--prefault", "--pin=0", guest("hello"));
@@ -139,6 +143,8 @@ Test(used, every_rule_is, .timeout = 120)
 	WATCH("--serial", scratch("serial"));
 	WATCH("--rng=on", "--console", scratch("console"), guest("entropy"), "--", "bytes=65536",
 	      "size=1024");
+	WATCH("-d", "mem:1M", guest("blk"), "--", "discard");
+	WATCH("-d", overlay, guest("blk"), "--", "write", "count=8", "flush");
 	for (int packing = 0; packing < IMAGE_PACKING_COUNT; packing++) {
 		struct image bzimage = image_bzimage_packed((enum image_packing)packing, &inner);
 

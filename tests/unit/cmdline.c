@@ -34,8 +34,35 @@ Test(cmdline, linux_gets_its_words_except_where_the_user_has_them)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		char composed[LAYOUT_CMDLINE_MAX];
 
-		const struct cmdline_parts parts = {rows[i].user, rows[i].linux_kernel,
-						    rows[i].serial, 0};
+		const struct cmdline_parts parts = {
+			rows[i].user, rows[i].linux_kernel, rows[i].serial, 0, false, false};
+
+		cr_assert_eq(cmdline_compose(&parts, composed, &err), 0);
+		cr_assert_str_eq(composed, rows[i].composed);
+	}
+}
+
+Test(cmdline, the_first_disk_is_the_root_where_there_is_one)
+{
+	static const struct {
+		const char *user;
+		bool linux_kernel, root, read_only;
+		const char *composed;
+	} rows[] = {
+		{"", true, true, false, "reboot=k panic=1 pci=off root=/dev/vda rw"},
+		{"", true, true, true, "reboot=k panic=1 pci=off root=/dev/vda ro"},
+		{"", true, false, false, "reboot=k panic=1 pci=off"},
+		{"x", false, true, false, "x"},
+		{"ro x", true, true, false, "reboot=k panic=1 pci=off root=/dev/vda ro x"},
+		{"root=/dev/vdb", true, true, false, "reboot=k panic=1 pci=off root=/dev/vdb"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct cmdline_parts parts = {.user = rows[i].user,
+						    .linux_kernel = rows[i].linux_kernel,
+						    .root = rows[i].root,
+						    .root_read_only = rows[i].read_only};
+		char composed[LAYOUT_CMDLINE_MAX];
 
 		cr_assert_eq(cmdline_compose(&parts, composed, &err), 0);
 		cr_assert_str_eq(composed, rows[i].composed);
@@ -63,7 +90,7 @@ Test(cmdline, has_room_for_so_much_and_no_more)
 	for (int linux_kernel = 0; linux_kernel < 2; linux_kernel++) {
 		size_t room = LAYOUT_CMDLINE_MAX - 1 - (linux_kernel ? words : 0);
 		char user[LAYOUT_CMDLINE_MAX + 1] = "", composed[LAYOUT_CMDLINE_MAX], message[96];
-		const struct cmdline_parts parts = {user, linux_kernel, true, 0};
+		const struct cmdline_parts parts = {user, linux_kernel, true, 0, false, false};
 
 		memset(user, 'x', room);
 		cr_assert_eq(cmdline_compose(&parts, composed, &err), 0);
