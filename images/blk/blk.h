@@ -56,13 +56,14 @@ struct tally {
 	uint64_t n_bad, first_bad; /* sectors whose data are not what they should be */
 	uint64_t sum;              /* of all 64-bit words of data that were read */
 	uint64_t n_kicks;
+	uint64_t ticks;                      /* from the first to the last */
 	uint32_t latencies[LATENCY_BUCKETS]; /* requests by their time, see latency_of() */
 };
 
 struct work {
-	uint32_t type;     /* VIRTIO_BLK_T_ */
-	bool timed;        /* for a benchmark: fills latencies, looks at no data, may wrap around */
-	uint64_t deadline; /* by the TSC; 0: none */
+	uint32_t type;  /* VIRTIO_BLK_T_ */
+	bool timed;     /* for a benchmark: fills latencies, looks at no data, may wrap around */
+	uint64_t limit; /* ticks after which no more are sent, instead of a count; 0: none */
 	void (*prepare)(struct vblk_request *request); /* fills the data; may be NULL */
 	void (*check)(const struct vblk_request *request, struct tally *tally); /* may be NULL */
 };

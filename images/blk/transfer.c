@@ -112,13 +112,12 @@ static uint64_t quantile(uint64_t permille)
 
 static bool bench(const char *name, uint32_t type)
 {
-	uint64_t start = read_tsc(), ns;
 	struct work work = {.type = type, .timed = true};
+	uint64_t ns;
 
-	if (options.seconds != 0)
-		work.deadline = start + options.seconds * ticks_a_second();
+	work.limit = options.seconds * ticks_a_second();
 	do_work(&work, &tally);
-	ns = ns_of(read_tsc() - start);
+	ns = ns_of(tally.ticks);
 	print("blk %s requests=%lu failed=%lu ns=%lu per-second=%lu p50-ns=%lu p99-ns=%lu kicks=%lu "
 	      "interrupts=%u\n",
 	      name, tally.n_done, tally.n_failed, ns, ns > 0 ? tally.n_done * NS_A_SECOND / ns : 0,

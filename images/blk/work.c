@@ -10,6 +10,7 @@
 static const struct work *work;
 static struct tally *tallies; /* by queue */
 static struct vblk_request **requests;
+static uint64_t deadline; /* by the TSC */
 
 /* Bucket of a time: its highest bit, and the four below it. */
 static unsigned bucket_of(uint64_t ticks)
@@ -49,7 +50,7 @@ static uint64_t sector_of(uint64_t index)
 
 static bool more_to_send(uint64_t index)
 {
-	return work->deadline != 0 ? read_tsc() < work->deadline : index < options.count;
+	return work->limit != 0 ? read_tsc() < deadline : index < options.count;
 }
 
 static void send(unsigned queue, struct vblk_request *request, uint64_t index)
@@ -118,18 +119,27 @@ static void add_up(struct tally *to, const struct tally *tally)
 		to->latencies[i] += tally->latencies[i];
 }
 
+static void just_start(uint32_t cpu)
+{
+	(void)cpu;
+}
+
 void do_work(const struct work *given, struct tally *ret_tally)
 {
 	uint64_t n = options.queues * options.depth;
 	bool has_data = given->type != VIRTIO_BLK_T_FLUSH;
+	uint64_t start;
 
 	work = given;
 	tallies = memory_take(options.queues * sizeof(*tallies));
 	requests = memory_take(n * sizeof(struct vblk_request *));
 	for (uint64_t i = 0; i < n; i++)
 		requests[i] = new_request(has_data ? options.size : 0);
+	run_on_cpus((unsigned)options.queues, just_start);
+	start = read_tsc();
+	deadline = start + work->limit;
 	run_on_cpus((unsigned)options.queues, work_on_queue);
-	*ret_tally = (struct tally){0};
+	*ret_tally = (struct tally){.ticks = read_tsc() - start};
 	for (uint64_t i = 0; i < options.queues; i++)
 		add_up(ret_tally, &tallies[i]);
 }
