@@ -90,6 +90,26 @@ static const struct rule rules[] = {
 
 #define N_RULES (sizeof(rules) / sizeof(rules[0]))
 
+/*
+ * Is the rule about this call? Of a call that a cell made, the numbers of its own are not known: any
+ * will do.
+ */
+static inline bool rule_fits(const struct rule *rule, const struct seccomp_data *call,
+			     bool is_settled)
+{
+	if (seccomp_syscall_resolve_name(rule->name) != call->nr)
+		return false;
+	for (unsigned i = 0; i < RULE_CHECKS_MAX; i++) {
+		const struct rule_check *check = &rule->checks[i];
+		bool is_place = check->value >= JAIL_PLACE_SOCKET && check->value <= JAIL_PLACE_PID;
+
+		if (!(is_settled && is_place) &&
+		    (call->args[check->argument] & check->mask) != check->value)
+			return false;
+	}
+	return true;
+}
+
 static inline int rule_add(scmp_filter_ctx filter, const struct rule *rule)
 {
 	uint32_t action = rule->error != 0 ? SCMP_ACT_ERRNO((uint32_t)rule->error) : SCMP_ACT_ALLOW;

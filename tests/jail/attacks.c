@@ -25,6 +25,16 @@
 static const char *attacker;
 static pid_t victim;
 
+/* What an open cell may fail at, too, for the kernel may not have it. All else comes through there. */
+static const struct {
+	const char *name, *why;
+} not_everywhere[] = {
+	{"dev-mem", "a host without /dev/mem, as in most containers"},
+	{"socket-alg", "a kernel without CONFIG_CRYPTO_USER_API, or with no module loaded"},
+	{"socket-vsock", "a kernel without CONFIG_VSOCKETS, or with no module loaded"},
+	{"iopl", "a kernel without CONFIG_X86_IOPL_IOPERM"},
+};
+
 /* A cell of another run, which it is all the same to be kicked. */
 static void start_victim(void)
 {
@@ -49,18 +59,24 @@ static void end_victim(void)
 	kill(victim, SIGKILL);
 }
 
-TestSuite(attacks, .init = start_victim, .fini = end_victim, .timeout = 300);
+TestSuite(attacks, .init = start_victim, .fini = end_victim, .timeout = 600);
 
 /* The shell's pid becomes the supervisor's: the attack is told it as its last word. */
-static struct run attack_from(const char *name, const char *jail, const char *vcpu)
+static struct run attack_among(const char *n_vcpus, const char *name, const char *jail,
+			       const char *vcpu)
 {
 	char victim_word[16];
 
 	snprintf(victim_word, sizeof(victim_word), "%d", (int)victim);
 	return run_program((const char *const[]){"/bin/sh", "-c", "exec \"$0\" \"$@\" $$", attacker,
-						 "run", "--timeout", "20s", "-c", "2", jail, "--",
-						 name, vcpu, victim_word, NULL},
+						 "run", "--timeout", "20s", "-c", n_vcpus, jail,
+						 "--", name, vcpu, victim_word, NULL},
 			   NULL);
+}
+
+static struct run attack_from(const char *name, const char *jail, const char *vcpu)
+{
+	return attack_among("2", name, jail, vcpu);
 }
 
 /* Did the jail hold? By its filter, or because the call failed. */
@@ -68,6 +84,16 @@ static bool holds(const struct run *run)
 {
 	return (run->status == KILLED && has(run->err, "killed by its system-call filter")) ||
 	       run->status == FAILED;
+}
+
+static bool may_lack(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(not_everywhere); i++)
+		if (strcmp(not_everywhere[i].name, name) == 0) {
+			cr_log_info("%s: %s\n", name, not_everywhere[i].why);
+			return true;
+		}
+	return false;
 }
 
 static unsigned make_all(const struct attack *attacks, bool as_root)
@@ -78,7 +104,8 @@ static unsigned make_all(const struct attack *attacks, bool as_root)
 		struct run free = attack_from(attack->name, "--jail=off", "0");
 
 		if (as_root || !attack->for_root)
-			cr_expect(free.status == CAME_THROUGH || free.status == LACKING,
+			cr_expect(free.status == CAME_THROUGH ||
+					  (free.status == LACKING && may_lack(attack->name)),
 				  "%s proves nothing: %d, %s", attack->name, free.status, free.err);
 		n_proven += free.status == CAME_THROUGH;
 		for (int vcpu = 0; vcpu < 2; vcpu++) {
@@ -109,6 +136,14 @@ Test(attacks, from_a_users_cell_fail)
 	if (geteuid() == 0)
 		run_as(SOMEBODY);
 	cr_expect_geq(make_all_kinds(false), ENOUGH);
+}
+
+/* The last of three threads is kept from its final filter for a while: no guest runs meanwhile. */
+Test(attacks, begin_when_every_thread_is_under_its_filter)
+{
+	struct run run = attack_among("3", "unsealed", "--jail=default", "0");
+
+	cr_assert_eq(run.status, FAILED, "%d %s", run.status, run.err);
 }
 
 Test(attacks, are_named_in_trace_mode)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * attacker.c - mayfly whose cell turns hostile at the moment its jail is closed, or once it has read
- * its image: the linker puts this vcpu_run() and vm_start() into the place of the real ones (--wrap),
- * and nothing else of mayfly is different.
+ * its image: the linker puts this vcpu_run() and vm_start() into the place of the real ones (--wrap).
+ * The third vCPU comes late to its jail_seal(). Nothing else of mayfly is different.
  *
- * `attacker run [OPTIONS] -- ATTACK VCPU VICTIM SUPERVISOR`; VCPU is `all` for an attack by all. The run ends with status 1 where the
- * attack came through, 0 where it failed, 2 where this kernel does not have what it is about; or the
- * cell is killed.
+ * `attacker run [OPTIONS] -- ATTACK VCPU VICTIM SUPERVISOR`; VCPU is `all` for an attack by all. The
+ * run ends with status 1 where the attack came through, 0 where it failed, 2 where this kernel does not
+ * have what it is about; or the cell is killed.
  */
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,11 +19,40 @@
 #include "monitor/vm.h"
 #include "tests/jail/attacker/attacks.h"
 
-#define WORDS 4
+#define WORDS   4
+#define LATE_NS 200000000
 
 enum vcpu_stop __wrap_vcpu_run(struct vcpu *vcpu);
 int __wrap_vm_start(struct vm *vm, struct err *err);
 int __real_vm_start(struct vm *vm, struct err *err);
+
+int __real_jail_seal(const struct jail *jail, enum jail_role role, struct err *err);
+int __wrap_jail_seal(const struct jail *jail, enum jail_role role, struct err *err);
+
+static _Atomic unsigned n_sealed; /* vCPUs beside the first, under their final filters */
+
+int __wrap_jail_seal(const struct jail *jail, enum jail_role role, struct err *err)
+{
+	const struct timespec late = {.tv_nsec = LATE_NS};
+	static _Atomic unsigned n_begun;
+	int ret;
+
+	if (role == JAIL_VCPU && atomic_fetch_add(&n_begun, 1) == 1)
+		ppoll(NULL, 0, &late, NULL);
+	ret = __real_jail_seal(jail, role, err);
+	if (role == JAIL_VCPU && ret == 0)
+		atomic_fetch_add(&n_sealed, 1);
+	return ret;
+}
+
+/* At the first vCPU's first entry: what could another do that is not under its final filter yet? */
+static int find_unsealed(const struct scene *scene)
+{
+	return atomic_load(&n_sealed) < scene->n_vcpus - 1 ? 0 : EPERM;
+}
+
+static const struct attack attacks_before_the_rest[] = {{.name = "unsealed", .make = find_unsealed},
+							{0}};
 
 static const struct attack *find_in(const struct attack *list, const char *name)
 {
@@ -34,9 +64,10 @@ static const struct attack *find_in(const struct attack *list, const char *name)
 
 static const struct attack *find(const char *name)
 {
-	static const struct attack *const lists[] = {attacks_on_files,      attacks_on_processes,
-						     attacks_on_the_kernel, attacks_on_kvm,
-						     attacks_on_memory,     lies};
+	static const struct attack *const lists[] = {attacks_on_files,       attacks_on_processes,
+						     attacks_on_the_kernel,  attacks_on_kvm,
+						     attacks_on_memory,      lies,
+						     attacks_before_the_rest};
 	const struct attack *attack = NULL;
 
 	for (size_t i = 0; i < ARRAY_LEN(lists) && attack == NULL; i++)
@@ -96,17 +127,21 @@ int __wrap_vm_start(struct vm *vm, struct err *err)
 
 static uint32_t attack(struct vcpu *vcpu, char *words[WORDS])
 {
-	const struct scene scene = set_scene(vcpu, words);
 	const struct attack *attack = find(words[0]);
+	const struct vm *vm = container_of(vcpu - vcpu->index, struct vm, vcpus);
+	const bool is_open = vm->config->jail->mode == JAIL_OFF;
+	struct scene scene = set_scene(vcpu, words);
 	char line[128];
 	int error, len;
 
 	if (attack == NULL)
 		return 99;
+	scene.attack = attack;
 	error = attack->make(&scene);
 	len = snprintf(line, sizeof(line), "%s: %s\n", words[0], strerrorname_np(error));
-	/* Only an open cell has it. */
-	(void)!write(STDERR_FILENO, line, (size_t)len);
+	/* Elsewhere that would kill the cell, and the attack seem to have failed. */
+	if (is_open)
+		(void)!write(STDERR_FILENO, line, (size_t)len);
 	return error == 0 ? 1 : is_lacking(error) ? 2 : 0;
 }
 

@@ -12,7 +12,10 @@
 
 #include "monitor/vcpu.h"
 
+struct attack;
+
 struct scene {
+	const struct attack *attack;
 	struct vcpu *vcpu; /* whose thread makes the attack */
 	unsigned n_vcpus;
 	pid_t supervisor; /* of this run, as the host counts */
@@ -27,6 +30,9 @@ struct attack {
 	const char *name;
 	attack_fn *make;
 	bool for_root; /* an ordinary user has no right to it, jail or not */
+	struct {
+		int family, type;
+	} socket;
 };
 
 /* The attacks by what they are on; each list ends with an empty element. */

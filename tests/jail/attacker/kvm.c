@@ -79,14 +79,14 @@ static int look_at_clock(const struct scene *scene)
 }
 
 const struct attack attacks_on_kvm[] = {
-	{"kvm-vm", new_vm, false},
-	{"kvm-vcpu", new_vcpu, false},
-	{"kvm-device", new_device, false},
-	{"kvm-slot", own_memory_as_slot, false},
-	{"kvm-cap", new_capability, false},
-	{"kvm-regs", set_registers, false},
-	{"kvm-sregs", set_system_registers, false},
-	{"kvm-debug", debug_guest, false},
-	{"kvm-clock", look_at_clock, false},
+	{.name = "kvm-vm", .make = new_vm},
+	{.name = "kvm-vcpu", .make = new_vcpu},
+	{.name = "kvm-device", .make = new_device},
+	{.name = "kvm-slot", .make = own_memory_as_slot},
+	{.name = "kvm-cap", .make = new_capability},
+	{.name = "kvm-regs", .make = set_registers},
+	{.name = "kvm-sregs", .make = set_system_registers},
+	{.name = "kvm-debug", .make = debug_guest},
+	{.name = "kvm-clock", .make = look_at_clock},
 	{0},
 };

@@ -74,6 +74,6 @@ static int everything(const struct scene *scene)
 }
 
 const struct attack attacks_on_memory[] = {
-	{"everything", everything, false},
+	{.name = "everything", .make = everything},
 	{0},
 };

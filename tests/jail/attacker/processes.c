@@ -146,51 +146,9 @@ static int become_root(const struct scene *scene)
 	return result(syscall(SYS_setresuid, 0, 0, 0));
 }
 
-static int open_socket(int family, int type)
+static int open_socket(const struct scene *scene)
 {
-	return result(socket(family, type, 0));
-}
-
-static int unix_socket(const struct scene *scene)
-{
-	(void)scene;
-	return open_socket(AF_UNIX, SOCK_STREAM);
-}
-
-static int tcp_socket(const struct scene *scene)
-{
-	(void)scene;
-	return open_socket(AF_INET, SOCK_STREAM);
-}
-
-static int udp6_socket(const struct scene *scene)
-{
-	(void)scene;
-	return open_socket(AF_INET6, SOCK_DGRAM);
-}
-
-static int netlink_socket(const struct scene *scene)
-{
-	(void)scene;
-	return open_socket(AF_NETLINK, SOCK_RAW);
-}
-
-static int packet_socket(const struct scene *scene)
-{
-	(void)scene;
-	return open_socket(AF_PACKET, SOCK_RAW);
-}
-
-static int vsock_socket(const struct scene *scene)
-{
-	(void)scene;
-	return open_socket(AF_VSOCK, SOCK_STREAM);
-}
-
-static int alg_socket(const struct scene *scene)
-{
-	(void)scene;
-	return open_socket(AF_ALG, SOCK_SEQPACKET);
+	return result(socket(scene->attack->socket.family, scene->attack->socket.type, 0));
 }
 
 static int socket_pair(const struct scene *scene)
@@ -207,30 +165,33 @@ static int duplicate_descriptor(const struct scene *scene)
 }
 
 const struct attack attacks_on_processes[] = {
-	{"signal-supervisor", signal_supervisor, false},
-	{"kick-victim", kick_victim, true},
-	{"signal-all", signal_everybody, false},
-	{"queue-signal", queue_signal, false},
-	{"ptrace", trace, true},
-	{"read-supervisor", read_supervisor, false},
-	{"read-victim", read_victim, true},
-	{"write-supervisor", write_supervisor, false},
-	{"pidfd", open_process, false},
-	{"affinity", set_affinity_of_supervisor, false},
-	{"limits", set_limit_of_supervisor, false},
-	{"fork", fork_child, false},
-	{"clone", clone_child, false},
-	{"user-namespace", enter_user_namespace, true},
-	{"mount-namespace", enter_mount_namespace, true},
-	{"setuid", become_root, true},
-	{"socket-unix", unix_socket, false},
-	{"socket-tcp", tcp_socket, false},
-	{"socket-udp6", udp6_socket, false},
-	{"socket-netlink", netlink_socket, false},
-	{"socket-packet", packet_socket, true},
-	{"socket-vsock", vsock_socket, false},
-	{"socket-alg", alg_socket, false},
-	{"socketpair", socket_pair, false},
-	{"dup", duplicate_descriptor, false},
+	{.name = "signal-supervisor", .make = signal_supervisor},
+	{.name = "kick-victim", .make = kick_victim, .for_root = true},
+	{.name = "signal-all", .make = signal_everybody},
+	{.name = "queue-signal", .make = queue_signal},
+	{.name = "ptrace", .make = trace, .for_root = true},
+	{.name = "read-supervisor", .make = read_supervisor},
+	{.name = "read-victim", .make = read_victim, .for_root = true},
+	{.name = "write-supervisor", .make = write_supervisor},
+	{.name = "pidfd", .make = open_process},
+	{.name = "affinity", .make = set_affinity_of_supervisor},
+	{.name = "limits", .make = set_limit_of_supervisor},
+	{.name = "fork", .make = fork_child},
+	{.name = "clone", .make = clone_child},
+	{.name = "user-namespace", .make = enter_user_namespace, .for_root = true},
+	{.name = "mount-namespace", .make = enter_mount_namespace, .for_root = true},
+	{.name = "setuid", .make = become_root, .for_root = true},
+	{.name = "socket-unix", .make = open_socket, .socket = {AF_UNIX, SOCK_STREAM}},
+	{.name = "socket-tcp", .make = open_socket, .socket = {AF_INET, SOCK_STREAM}},
+	{.name = "socket-udp6", .make = open_socket, .socket = {AF_INET6, SOCK_DGRAM}},
+	{.name = "socket-netlink", .make = open_socket, .socket = {AF_NETLINK, SOCK_RAW}},
+	{.name = "socket-packet",
+	 .make = open_socket,
+	 .for_root = true,
+	 .socket = {AF_PACKET, SOCK_RAW}},
+	{.name = "socket-vsock", .make = open_socket, .socket = {AF_VSOCK, SOCK_STREAM}},
+	{.name = "socket-alg", .make = open_socket, .socket = {AF_ALG, SOCK_SEQPACKET}},
+	{.name = "socketpair", .make = socket_pair},
+	{.name = "dup", .make = duplicate_descriptor},
 	{0},
 };
