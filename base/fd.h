@@ -11,6 +11,9 @@
 /* Reads exactly `len` bytes at `offset`. Errors: -ENODATA when the file ends before, or -errno. */
 MUST_CHECK int fd_pread_all(int fd, void *bytes, size_t len, uint64_t offset);
 
+/* Writes exactly `len` bytes at `offset`. Errors: -errno. */
+MUST_CHECK int fd_pwrite_all(int fd, const void *bytes, size_t len, uint64_t offset);
+
 /* Writes exactly `len` bytes at the descriptor's position. Errors: -errno. */
 MUST_CHECK int fd_write_all(int fd, const void *bytes, size_t len);
 

@@ -10,11 +10,11 @@
 int overlay_file_write_header(int fd, const struct overlay_header *header)
 {
 	uint8_t sector[OVERLAY_SECTOR];
+	int ret;
 
 	overlay_header_write(header, sector);
-	if (pwrite(fd, sector, sizeof(sector), 0) != (ssize_t)sizeof(sector))
-		return errno != 0 ? -errno : -EIO;
-	return fdatasync(fd) < 0 ? -errno : 0;
+	ret = fd_pwrite_all(fd, sector, sizeof(sector), 0);
+	return ret == 0 && fdatasync(fd) < 0 ? -errno : ret;
 }
 
 int overlay_file_read_header(int fd, struct overlay_header *ret_header, struct err *err)

@@ -12,6 +12,7 @@
 #include "base/scope.h"
 #include "monitor/config_json.h"
 #include "monitor/options.h"
+#include "monitor/values.h"
 
 #define OPTIONS_MAX    48
 #define CONFIG_LEN_MAX (1 << 20)
@@ -243,10 +244,51 @@ static int parse_doctor(int argc, char **argv, struct cli *cli, struct err *err)
 	return 0;
 }
 
+static int take_disk_word(char *word, struct disk_command *disk, struct err *err)
+{
+	static const char base[] = "--base=";
+
+	if (strncmp(word, base, sizeof(base) - 1) == 0 && disk->verb == DISK_COMMIT)
+		disk->base = word + sizeof(base) - 1;
+	else if (strcmp(word, "--json") == 0 && disk->verb != DISK_COMMIT)
+		disk->json = true;
+	else if (word[0] == '-')
+		return err_input(err, "%.150s: there is no such option (see disk --help)", word);
+	else if (disk->file != NULL)
+		return err_input(err, "%.150s: one FILE is enough", word);
+	else
+		disk->file = word;
+	return 0;
+}
+
+static int parse_disk(int argc, char **argv, struct cli *cli, struct err *err)
+{
+	static const char *const verbs[] = {"info", "check", "commit", NULL};
+	int verb = 0, ret;
+
+	if (argc < 2)
+		return err_input(err, "disk: info, check or commit is missing (see disk --help)");
+	for (int i = 1; i < argc; i++)
+		if (is_help(argv[i])) {
+			*cli = (struct cli){.command = CLI_HELP, .help_for = CLI_DISK};
+			return 0;
+		}
+	ret = value_choice(argv[1], verbs, &verb, err);
+	cli->disk.verb = (enum disk_verb)verb;
+	for (int i = 2; i < argc && ret == 0; i++)
+		ret = take_disk_word(argv[i], &cli->disk, err);
+	if (ret == 0 && cli->disk.file == NULL)
+		ret = err_input(err, "disk %s: a FILE is missing", argv[1]);
+	if (ret == 0 && cli->disk.verb == DISK_COMMIT && cli->disk.base == NULL)
+		ret = err_input(err, "disk commit: --base=FILE is missing: a layer does not say "
+				     "where its base is");
+	return ret;
+}
+
 static int parse(int argc, char **argv, struct cli *cli, struct err *err)
 {
 	if (argc < 2)
-		return err_input(err, "a command is missing: run or doctor (see --help)");
+		return err_input(err, "a command is missing: run, disk or doctor (see --help)");
 	if (is_help(argv[1]))
 		return 0;
 	if (strcmp(argv[1], "--version") == 0) {
@@ -262,6 +304,10 @@ static int parse(int argc, char **argv, struct cli *cli, struct err *err)
 	if (strcmp(argv[1], "doctor") == 0) {
 		cli->command = CLI_DOCTOR;
 		return parse_doctor(argc - 1, argv + 1, cli, err);
+	}
+	if (strcmp(argv[1], "disk") == 0) {
+		cli->command = CLI_DISK;
+		return parse_disk(argc - 1, argv + 1, cli, err);
 	}
 	return err_input(err, "%.100s: there is no such command (see --help)", argv[1]);
 }

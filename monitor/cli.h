@@ -11,12 +11,14 @@
 #include <stdio.h>
 
 #include "monitor/config.h"
+#include "monitor/disk.h"
 
-enum cli_command { CLI_HELP, CLI_VERSION, CLI_RUN, CLI_DOCTOR };
+enum cli_command { CLI_HELP, CLI_VERSION, CLI_RUN, CLI_DISK, CLI_DOCTOR };
 
 struct cli {
 	enum cli_command command;
 	enum cli_command help_for; /* CLI_HELP: CLI_HELP itself is the overview */
+	struct disk_command disk;
 	bool doctor_json;
 	struct config config; /* CLI_RUN */
 	json_t *config_tree;  /* of the configuration file, in which strings of `config` live */

@@ -12,6 +12,7 @@ static const char overview[] =
 	"usage: mayfly COMMAND\n"
 	"\n"
 	"  run [OPTIONS] [IMAGE] [-- ARG...]   boot a microVM and wait for its end\n"
+	"  disk info|check|commit FILE         look at an image or the layer of an overlay, or end it\n"
 	"  doctor [--json]                     tell whether this host can run microVMs\n"
 	"\n"
 	"  mayfly --version, --help; mayfly COMMAND --help\n";
@@ -32,6 +33,16 @@ static const char run_endings[] =
 	"\n"
 	"Exit status: 0-123 the guest's own; 124 the time limit; 125 usage, configuration, image\n"
 	"or host files; 126 this host cannot; 127 the guest or its cell died; 128+N signal N.\n";
+
+static const char disk_usage[] =
+	"usage: mayfly disk info FILE [--json]\n"
+	"       mayfly disk check FILE [--json]\n"
+	"       mayfly disk commit FILE --base=BASE\n"
+	"\n"
+	"Says what an image or the layer of an overlay is; whether it is sound; or writes a layer into\n"
+	"its base, after which it is empty. A commit that was stopped is begun again and goes on.\n"
+	"\n"
+	"Exit status: 0 sound, or done; 1 damaged; 2 it could not be read or written.\n";
 
 static const char doctor_usage[] =
 	"usage: mayfly doctor [--json]\n"
@@ -97,6 +108,9 @@ void cli_print_help(FILE *to, enum cli_command command)
 		break;
 	case CLI_DOCTOR:
 		fputs(doctor_usage, to);
+		break;
+	case CLI_DISK:
+		fputs(disk_usage, to);
 		break;
 	case CLI_HELP:
 	case CLI_VERSION:

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "monitor/cli.h"
+#include "monitor/disk.h"
 #include "monitor/doctor.h"
 #include "monitor/epilogue.h"
 #include "monitor/files.h"
@@ -24,6 +25,8 @@ int main(int argc, char **argv)
 		return supervisor_run(&cli.config, started_ns);
 	case CLI_DOCTOR:
 		return epilogue_flush(doctor_run(cli.doctor_json));
+	case CLI_DISK:
+		return epilogue_flush(disk_run(&cli.disk));
 	case CLI_VERSION:
 		puts("mayfly " MAYFLY_VERSION);
 		return epilogue_flush(0);

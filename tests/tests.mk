@@ -19,6 +19,7 @@ comma := ,
 wrap = $(1:%=-Wl$(comma)--wrap=%)
 TEST_WRAPS := $(call wrap,ring_kernel_enter ring_kernel_reap io_uring_queue_init_params)
 $(OUT)/tests/unit/ring $(OUT)/tests/unit/ring_plain: TEST_WRAPS += $(call wrap,malloc calloc realloc)
+$(OUT)/tests/unit/disk_commit: TEST_WRAPS += $(call wrap,pwrite fdatasync)
 
 $(OUT)/tests/%: $(OUT)/tests/%.o $(TEST_SUPPORT) $(LIBRARY)
 	$(call say,LD,$@) $(CC) $(TEST_CFLAGS) $(TEST_LDFLAGS) $(TEST_WRAPS) $< $(filter-out $<,$(filter %.o,$^)) $(LIBRARY) $(LIBS) -lcriterion -lutil -lseccomp -o $@

@@ -62,7 +62,8 @@ Test(commands, what_is_none_is_refused)
 	cr_assert_str_eq(run.err, "mayfly: boot: there is no such command (see --help)\n");
 	run = run_program((const char *const[]){mayfly_path(), NULL}, NULL);
 	cr_assert_eq(run.status, 125);
-	cr_assert_str_eq(run.err, "mayfly: a command is missing: run or doctor (see --help)\n");
+	cr_assert_str_eq(run.err,
+			 "mayfly: a command is missing: run, disk or doctor (see --help)\n");
 	run = RUN("doctor", "--jsn");
 	cr_assert_eq(run.status, 125);
 	cr_assert_str_eq(run.err, "mayfly: --jsn: there is no such option (see doctor --help)\n");

@@ -42,9 +42,24 @@ Test(fd, a_file_that_ends_before_is_no_data)
 	cr_assert_eq(fd_pread_all(fd, bytes, 1, UINT64_MAX / 2 - 1), -ENODATA);
 }
 
+Test(fd, writes_at_an_offset_and_leaves_the_position)
+{
+	int fd = file_of("0123456789");
+	char bytes[11] = "";
+
+	lseek(fd, 1, SEEK_SET);
+	cr_assert_eq(fd_pwrite_all(fd, "abc", 3, 5), 0);
+	cr_assert_eq(fd_pread_all(fd, bytes, 10, 0), 0);
+	cr_assert_str_eq(bytes, "01234abc89");
+	cr_assert_eq(lseek(fd, 0, SEEK_CUR), 1);
+}
+
 Test(fd, what_the_host_refuses_is_told)
 {
 	char byte = 0;
+
+	cr_assert_eq(fd_pwrite_all(-1, &byte, 1, 0), -EBADF);
+	cr_assert_eq(fd_pwrite_all(open("/dev/full", O_WRONLY), &byte, 1, 0), -ENOSPC);
 
 	cr_assert_eq(fd_pread_all(-1, &byte, 1, 0), -EBADF);
 	cr_assert_eq(fd_pread_all(open("/", O_RDONLY), &byte, 1, 0), -EISDIR);
