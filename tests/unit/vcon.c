@@ -58,7 +58,7 @@ static void start(void)
 	rig_start(&rig, FAKEDRV_FEATURES | UINT64_C(1) << VIRTIO_CONSOLE_F_SIZE);
 }
 
-TestSuite(vcon, .init = set_up);
+TestSuite(vcon, .init = set_up, .timeout = 30);
 
 static void *memory(uint64_t gpa, size_t len)
 {
@@ -138,17 +138,26 @@ Test(vcon, gives_back_what_holds_nothing_to_send)
 	cr_assert_not(has_output());
 }
 
-/* The driver's buffers wait as long as the reader does, and so the driver does. */
-Test(vcon, keeps_buffers_that_its_reader_does_not_take)
+/*
+ * The driver's buffers wait as long as the reader does, and so the driver does; whether the descriptor
+ * says so (`nonblocking`) or the kernel has to wait.
+ */
+static void keep_and_deliver(bool nonblocking)
 {
 	static char chunk[4096], got[4096];
 	struct vring_used_elem used;
 	size_t filled = 0, total = 0;
+	int output[2];
 	ssize_t n;
 
-	fcntl(config.output, F_SETFL, O_NONBLOCK);
-	while ((n = write(config.output, chunk, sizeof(chunk))) > 0)
+	rig_done(&rig);
+	cr_assert_eq(pipe2(output, O_CLOEXEC), 0);
+	reader = output[0];
+	fcntl(output[1], F_SETFL, O_NONBLOCK);
+	while ((n = write(output[1], chunk, sizeof(chunk))) > 0)
 		filled += (size_t)n;
+	fcntl(output[1], F_SETFL, nonblocking ? O_NONBLOCK : 0);
+	make(output[1], -1);
 	start();
 	add_output(RIG_BUFFERS, "late");
 	rig_publish(&rig, TRANSMIT);
@@ -158,6 +167,16 @@ Test(vcon, keeps_buffers_that_its_reader_does_not_take)
 		total += (size_t)n;
 	(void)rig_await(&rig, TRANSMIT);
 	expect_output("late");
+}
+
+Test(vcon, keeps_buffers_that_its_reader_does_not_take)
+{
+	keep_and_deliver(true);
+}
+
+Test(vcon, keeps_buffers_where_the_kernel_has_to_wait)
+{
+	keep_and_deliver(false);
 }
 
 Test(vcon, drops_and_counts_what_no_reader_is_left_for)

@@ -110,7 +110,7 @@ static void tear_down(void)
 	rig_done(&rig);
 }
 
-TestSuite(vmmio, .init = set_up, .fini = tear_down);
+TestSuite(vmmio, .init = set_up, .fini = tear_down, .timeout = 60);
 
 static void add_buffer(unsigned queue)
 {

@@ -23,7 +23,7 @@ static void tear_down(void)
 	rig_done(&rig);
 }
 
-TestSuite(vrng, .init = set_up, .fini = tear_down);
+TestSuite(vrng, .init = set_up, .fini = tear_down, .timeout = 30);
 
 static uint32_t request(uint32_t len)
 {
