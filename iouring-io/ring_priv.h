@@ -6,6 +6,9 @@
 #include "iouring-io/ring.h"
 #include "iouring-io/ring_kernel.h"
 
+/* Few, because every place of the queue becomes resident; a full one is submitted at once. */
+#define SUBMISSIONS_MAX 256 /* a power of two, as the kernel would make it */
+
 struct ring_owner {
 	const struct ring_owner_ops *ops;
 	void *owner;
@@ -20,10 +23,10 @@ struct ring {
 	unsigned n_ops;            /* of all owners */
 	int files[RING_FILES_MAX]; /* until they are registered */
 	unsigned n_files;
-	struct __kernel_timespec *times; /* one for each place of the submission queue */
 	bool is_sealed;
 
 	/* [io] from here */
+	struct __kernel_timespec times[SUBMISSIONS_MAX]; /* by place in the submission queue */
 	uint32_t due;   /* bits: owners that are to have their `turn` */
 	unsigned first; /* the owner that has it first */
 	bool is_stopped;

@@ -7,9 +7,6 @@
 
 #include "iouring-io/ring_priv.h"
 
-/* Few, because every place of the queue becomes resident; a full one is submitted at once. */
-#define SUBMISSIONS_MAX 256
-
 /*
  * All operations work on registered files only. IOSQE_FIXED_FILE is required of those without a file
  * too, where it means nothing: no kernel from 6.1 on refuses it for a timeout or a cancellation.
@@ -41,7 +38,6 @@ void ring_free(struct ring *ring)
 		ring->uring.int_flags = 0;
 		io_uring_queue_exit(&ring->uring);
 	}
-	free(ring->times);
 	free(ring);
 }
 
@@ -115,14 +111,10 @@ static int make(struct ring *ring)
 }
 
 /* The kernel looks for submissions where this array says: each in its own place. */
-static int prepare_queue(struct ring *ring)
+static void prepare_queue(const struct io_uring_sq *sq)
 {
-	const struct io_uring_sq *sq = &ring->uring.sq;
-
 	for (unsigned i = 0; i < sq->ring_entries; i++)
 		sq->array[i] = i;
-	ring->times = calloc(sq->ring_entries, sizeof(*ring->times));
-	return ring->times == NULL ? -ENOMEM : 0;
 }
 
 int ring_seal(struct ring *ring, struct err *err)
@@ -132,8 +124,8 @@ int ring_seal(struct ring *ring, struct err *err)
 	ret = make(ring);
 	if (ret < 0)
 		return explain(-ret, err);
-	ret = prepare_queue(ring);
-	if (ret == 0 && ring->n_files > 0)
+	prepare_queue(&ring->uring.sq);
+	if (ring->n_files > 0)
 		ret = io_uring_register_files(&ring->uring, ring->files, ring->n_files);
 	if (ret < 0)
 		return err_host(err, -ret, "io_uring: files");

@@ -102,13 +102,16 @@ static void print_code(void)
 static const char *next_check(const char *text, unsigned *argument, char *kind, const char **value,
 			      int *value_len)
 {
-	int depth = 1, len = 0;
+	int depth = 1;
+	char *end;
 
 	text += strspn(text, ", ");
 	*kind = *text;
-	if (sscanf(text, "%*[A-Z_](%u, %n", argument, &len) != 1)
+	text += strcspn(text, "(");
+	if (*text == '\0')
 		return NULL;
-	*value = text + len;
+	*argument = (unsigned)strtoul(text + 1, &end, 10);
+	*value = end + strspn(end, ", ");
 	for (text = *value; depth > 0; text++)
 		depth += *text == '(' ? 1 : *text == ')' ? -1 : 0;
 	*value_len = (int)(text - 1 - *value);

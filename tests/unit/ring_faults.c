@@ -81,7 +81,7 @@ Test(ring_faults, the_nth_of_its_kind_fails_and_is_not_made)
 		.op = IORING_OP_WRITEV, .nth = 2, .kind = FAULT_ERROR, .value = ENOSPC});
 	memcpy(bytes, "ABCDEFGH", 8);
 	for (unsigned i = 0; i < 3; i++) {
-		io.offset = 8 * i;
+		io.offset = UINT64_C(8) * i;
 		ring_readv(ring, tag_of(N_OPS - 1), &io);
 		await(2 * i + 1);
 		ring_writev(ring, tag_of(i), &io);
