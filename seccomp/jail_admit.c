@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,7 +19,7 @@ static int find_in_proc(int cell_fd)
 {
 	char path[64], text[512] = "";
 	const char *line;
-	int number = 0;
+	long number;
 	SCOPE_FD int fd = -1;
 
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", cell_fd);
@@ -26,7 +27,8 @@ static int find_in_proc(int cell_fd)
 	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
 		return 0;
 	line = strstr(text, "\nPid:");
-	return line != NULL && sscanf(line, " Pid: %d", &number) == 1 && number > 0 ? number : 0;
+	number = line != NULL ? strtol(line + strlen("\nPid:"), NULL, 10) : 0;
+	return number > 0 ? (int)number : 0;
 }
 
 static int write_proc(int cell, const char *name, const char *text)
@@ -89,11 +91,18 @@ static bool is_roots(const struct jail *jail)
 static bool has_nobody(void)
 {
 	FILE *file = fopen("/proc/self/uid_map", "re");
-	unsigned first, outside, n;
+	char line[64]; /* "inside outside how-many" */
 	bool found = file == NULL;
 
-	while (!found && fscanf(file, "%u %u %u", &first, &outside, &n) == 3)
+	while (!found && fgets(line, sizeof(line), file) != NULL) {
+		char *rest;
+		unsigned long first = strtoul(line, &rest, 10);
+		unsigned long n;
+
+		(void)strtoul(rest, &rest, 10);
+		n = strtoul(rest, NULL, 10);
 		found = JAIL_NOBODY >= first && JAIL_NOBODY - first < n;
+	}
 	if (file != NULL)
 		fclose(file);
 	return found;
