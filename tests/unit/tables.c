@@ -98,7 +98,8 @@ static void fill_all(struct counters *all)
 
 Test(tables, tell_of_the_most_frequent_rows_and_sum_up_the_rest)
 {
-	const uint64_t n_rows = COUNTERS_VCPUS_MAX * COUNTERS_ROWS, n_cut = n_rows - 1024;
+	const uint64_t n_rows = UINT64_C(1) * COUNTERS_VCPUS_MAX * COUNTERS_ROWS,
+		       n_cut = n_rows - 1024;
 	struct counters *all = counters_new(COUNTERS_VCPUS_MAX);
 	json_t *json, *rows;
 
