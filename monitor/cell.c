@@ -15,11 +15,10 @@
 #include "base/sanitizer.h"
 #include "boot-proto/cmdline.h"
 
-#define STOP_TIMEOUT_MS   200                /* for vCPUs to say what they were doing */
-#define OUTPUT_PATIENCE   (5 * CLOCK_SECOND) /* with a slow reader of the last output */
-#define DISK_TABLES       (UINT64_C(64) << 20) /* for the map of the largest overlay, and its copies */
-#define DRAIN_INTERVAL_US 10000
-#define THREAD_STACK      KIB(64)
+#define STOP_TIMEOUT_MS 200                  /* for vCPUs to say what they were doing */
+#define OUTPUT_PATIENCE (5 * CLOCK_SECOND)   /* with a slow reader of the last output */
+#define DISK_TABLES     (UINT64_C(64) << 20) /* for the map of the largest overlay, and its copies */
+#define THREAD_STACK    KIB(64)
 
 /*
  * One cell a process; too large for a stack, and nothing is allocated. In an order that lets a small
@@ -370,12 +369,13 @@ static _Noreturn void tell_ended(void)
 	_exit(0);
 }
 
-/* Output that the reader did not take is tried again, by a timer, until it has gone. */
-static void drain_output(void)
+/* Output that the reader did not take, or that KVM collects, is looked at again by a timer. */
+static void look_after_output(void)
 {
-	const struct itimerval soon = {.it_value = {.tv_usec = DRAIN_INTERVAL_US}};
+	const struct itimerval soon = {.it_value = {.tv_usec = COALESCED_TICK_MS * 1000}};
+	bool relieved = vm_relieve_serial(&cell.vm);
 
-	if (!uart_drain(&cell.vm.uart))
+	if (!uart_drain(&cell.vm.uart) || relieved)
 		setitimer(ITIMER_REAL, &soon, NULL);
 }
 
@@ -385,7 +385,7 @@ static void run(void)
 		listen_to_supervisor();
 		ask_for_input();
 		tell_of_console();
-		drain_output();
+		look_after_output();
 	}
 }
 

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "monitor/coalesced.h"
 #include "monitor/gate.h"
 #include "monitor/kvm_stats.h"
 
@@ -228,6 +229,7 @@ enum vcpu_stop vcpu_run(struct vcpu *vcpu)
 		error = ioctl(vcpu->fd, KVM_RUN, 0) < 0 ? errno : 0;
 		atomic_store(&vcpu->in_guest, false);
 		counters_stamp(vcpu->env->counters, PHASE_FIRST_EXIT);
+		coalesced_take(vcpu->env->coalesced);
 		if (error != 0)
 			handle_failure(vcpu, error);
 		else

@@ -34,6 +34,7 @@ enum vcpu_state {
 	VCPU_STATE_COUNT
 };
 
+struct coalesced;
 struct gate;
 
 /* What all vCPUs share. */
@@ -46,6 +47,7 @@ struct vcpu_env { /* [ro] once the guest runs */
 	struct irqchip *irqchip;
 	struct ending_box *ending;
 	const struct gate *gate;
+	struct coalesced *coalesced;
 	struct counters *counters; /* may be NULL */
 	bool count_exits;
 };

@@ -14,9 +14,6 @@
 
 #include "base/clock.h"
 
-/* A VM of this age ends as fast with ioeventfds as without. */
-#define ARMING_AGE (50 * CLOCK_MILLISECOND)
-
 /* A vCPU that resets a device waits first in short steps, then in long ones, two seconds in all. */
 #define SHORT_WAITS 50
 #define LONG_WAITS  2000
@@ -166,7 +163,7 @@ int virtio_init(struct virtio *virtio, const struct virtio_config *config, struc
 			ret = loop_init(&virtio->loops[i], wake_fd, err);
 		virtio->loops[i].jail = config->jail;
 		virtio->loops[i].ending = virtio->ending;
-		virtio->loops[i].arm_at = config->vm_since + ARMING_AGE;
+		virtio->loops[i].arm_at = config->vm_since + VIRTIO_ARMING_AGE;
 	}
 	return ret;
 }

@@ -9,12 +9,16 @@
 #ifndef MAYFLY_MONITOR_VIRTIO_H
 #define MAYFLY_MONITOR_VIRTIO_H
 
+#include "base/clock.h"
 #include "boot-proto/ports_abi.h"
 #include "monitor/bus.h"
 #include "monitor/gate.h"
 #include "monitor/loop.h"
 
 #define VIRTIO_LOOPS_MAX 8
+
+/* A VM of this age, in ns, ends as fast with ioeventfds as without. */
+#define VIRTIO_ARMING_AGE (50 * CLOCK_MILLISECOND)
 
 struct virtio_config { /* [ro] */
 	unsigned n_devices;

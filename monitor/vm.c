@@ -55,6 +55,7 @@ static int add_vcpus(struct vm *vm, struct err *err)
 		.irqchip = &vm->irqchip,
 		.ending = &vm->ending,
 		.gate = &vm->gate,
+		.coalesced = &vm->coalesced,
 		.counters = vm->config->counters,
 		.count_exits = vm->config->count_exits,
 	};
@@ -115,7 +116,7 @@ static int add_virtio(struct vm *vm, struct err *err)
 		.n_loops = vm_n_loops(config),
 		.trap = config->mmio_trap,
 		.slot = vm->mem.n_regions,
-		.vm_since = clock_ns(),
+		.vm_since = vm->since,
 		.jail = config->jail,
 	};
 
@@ -218,6 +219,7 @@ int vm_init(struct vm *vm, int kvm_fd, const struct vm_config *config, struct er
 	int ret;
 
 	vm->kvm_fd = kvm_fd;
+	vm->since = clock_ns();
 	vm->config = config;
 	vm->gate = (struct gate){
 		.lock = PTHREAD_MUTEX_INITIALIZER, .vcpus = vm->vcpus, .n_vcpus = config->n_vcpus};
@@ -237,6 +239,10 @@ int vm_init(struct vm *vm, int kvm_fd, const struct vm_config *config, struct er
 	counters_stamp(config->counters, PHASE_IRQCHIP);
 	ret = add_vcpus(vm, err);
 	counters_stamp(config->counters, PHASE_VCPUS);
+	vm->coalesced = (struct coalesced){.vm_fd = vm->fd,
+					   .run = vm->vcpus[0].run,
+					   .pio = &vm->pio,
+					   .lock = PTHREAD_MUTEX_INITIALIZER};
 	vm_add_devices(vm);
 	return ret == 0 ? vm_add_virtio_devices(vm, err) : ret;
 }
@@ -350,5 +356,14 @@ void vm_stop(struct vm *vm, int timeout_ms)
 		vcpu_kick(&vm->vcpus[i]);
 	while (!all_parked(vm) && timeout_ms-- > 0)
 		ppoll(NULL, 0, &millisecond, NULL);
+	coalesced_take(&vm->coalesced);
 	virtio_stop(&vm->virtio);
+}
+
+bool vm_relieve_serial(struct vm *vm)
+{
+	struct uart_load load = uart_take_load(&vm->uart);
+	bool is_old = clock_ns() - vm->since >= VIRTIO_ARMING_AGE;
+
+	return coalesced_tick(&vm->coalesced, load.burst && is_old, load.waits);
 }

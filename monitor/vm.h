@@ -12,6 +12,7 @@
 
 #include <stddef.h>
 
+#include "monitor/coalesced.h"
 #include "monitor/legacy/i8042.h"
 #include "monitor/legacy/uart.h"
 #include "monitor/vcpu.h"
@@ -53,15 +54,17 @@ struct vm_config {       /* [ro] */
 struct vm {
 	int kvm_fd;                     /* [ro] */
 	int fd;                         /* [ro] */
+	int64_t since;                  /* [ro] clock_ns() when it was made */
 	const struct vm_config *config; /* [ro] */
-	struct mem mem;            /* [ro] once vm_init() has returned; its bytes: the guest's */
-	struct bus pio, mmio;      /* [ro] once vm_init() has returned */
-	struct irqchip irqchip;    /* [any] */
-	struct ending_box ending;  /* [any] */
-	struct i8042 i8042;        /* [any] under its lock */
-	struct vcpu_env env;       /* [ro] once the guest runs */
-	struct gate gate;          /* [any] */
-	_Atomic unsigned n_sealed; /* [any] vCPU threads under their final filter */
+	struct mem mem;             /* [ro] once vm_init() has returned; its bytes: the guest's */
+	struct bus pio, mmio;       /* [ro] once vm_init() has returned */
+	struct irqchip irqchip;     /* [any] */
+	struct ending_box ending;   /* [any] */
+	struct i8042 i8042;         /* [any] under its lock */
+	struct vcpu_env env;        /* [ro] once the guest runs */
+	struct gate gate;           /* [any] */
+	struct coalesced coalesced; /* [any] as it says */
+	_Atomic unsigned n_sealed;  /* [any] vCPU threads under their final filter */
 	struct vcpu vcpus[VM_VCPUS_MAX]; /* [vcpu] but for what says otherwise */
 	struct uart uart;                /* [any] under its lock; from here on, what is large */
 	struct virtio virtio;            /* [any] as it says */
@@ -76,6 +79,12 @@ unsigned vm_n_loops(const struct vm_config *config);
 
 /* Calls the control thread away from its guest: vm_run() returns. Any thread. */
 void vm_call_control(struct vm *vm);
+
+/*
+ * The serial port sends much, or has been given help with that: looks again. Returns whether to come
+ * again in COALESCED_TICK_MS. Control thread.
+ */
+bool vm_relieve_serial(struct vm *vm);
 
 /* The console's window has this size now. Any thread. */
 void vm_resize_console(struct vm *vm, uint16_t cols, uint16_t rows);

@@ -73,7 +73,7 @@ static void send(struct uart *uart, uint8_t byte)
 	}
 	outlet_put(&uart->outlet, &byte, 1);
 	counters_stamp(uart->counters, PHASE_OUTPUT);
-	if (was_empty && uart->outlet.len > 0)
+	if ((was_empty && uart->outlet.len > 0) || ++uart->n_sent == UART_BURST)
 		call_attention(uart);
 }
 
@@ -235,6 +235,18 @@ unsigned uart_take_wish(struct uart *uart)
 	uart->asks = false;
 	pthread_mutex_unlock(&uart->lock);
 	return wish;
+}
+
+struct uart_load uart_take_load(struct uart *uart)
+{
+	struct uart_load load;
+
+	pthread_mutex_lock(&uart->lock);
+	load = (struct uart_load){.burst = uart->n_sent >= UART_BURST,
+				  .waits = (uart->ier & UART_IER_THRI) != 0};
+	uart->n_sent = load.burst ? 0 : uart->n_sent;
+	pthread_mutex_unlock(&uart->lock);
+	return load;
 }
 
 bool uart_drain(struct uart *uart)

@@ -19,6 +19,7 @@
 
 #define UART_REGISTERS 8
 #define UART_INPUT_MAX 1024
+#define UART_BURST     1024 /* bytes sent after which the control thread is called */
 
 /* Makes the control thread call uart_take_wish() and uart_drain(). Any thread, under the lock. */
 struct uart_attention {
@@ -37,6 +38,7 @@ struct uart { /* all under `lock` */
 	bool irq_level;      /* of the line, as last set */
 	bool asks;           /* the guest waits for input */
 	bool wished;         /* and the supervisor was told */
+	unsigned n_sent;     /* since it was asked for its load */
 	unsigned idle_polls; /* reads of LSR since the guest last sent a byte */
 	uint16_t first, len; /* of the bytes received */
 	uint8_t input[UART_INPUT_MAX];
@@ -54,6 +56,14 @@ void uart_init(struct uart *uart, struct irq_line irq, struct uart_attention att
  * 0: one request is out at a time.
  */
 unsigned uart_take_wish(struct uart *uart);
+
+/* What the guest does with it, for monitor/coalesced.h. */
+struct uart_load {
+	bool burst; /* it has sent UART_BURST bytes since it was asked */
+	bool waits; /* for "transmitter empty" */
+};
+
+struct uart_load uart_take_load(struct uart *uart);
 
 /* Tries again to write what the reader has not taken. True when nothing is left. */
 bool uart_drain(struct uart *uart);

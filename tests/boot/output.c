@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "tests/support/exits.h"
 #include "tests/support/host.h"
 #include "tests/support/run.h"
 
@@ -36,6 +37,19 @@ Test(output, waits_for_a_reader_that_sleeps_without_stopping_the_guest)
 
 	cr_assert_eq(strtoul(run.out, NULL, 10), 102400u);
 	cr_assert(has(report, "\"dropped_serial_output\": {"), "%s", report);
+}
+
+/* 100 KiB; the first ones go before the VM is old enough. */
+Test(output, that_is_much_is_no_exit_for_each_byte)
+{
+	struct run run = RUN("run", "--report", scratch("report.json"), "-f", "elf", guest("act"),
+			     "--", "flood", "100");
+	json_t *exits;
+
+	cr_assert_eq(run.status, 0, "%s", run.err);
+	cr_assert_eq(run.out_len, 102400u);
+	exits = exits_load(scratch("report.json"));
+	cr_assert_leq(exits_sum(exits, "port-write", "serial", "data"), 102400 / 4);
 }
 
 /* Nobody reads before mayfly has given up on it; as little as it may be fits into the pipe. */

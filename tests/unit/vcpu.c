@@ -10,6 +10,7 @@
 
 #include "base/le.h"
 #include "boot-proto/layout_x86_64.h"
+#include "monitor/coalesced.h"
 #include "monitor/gate.h"
 
 #define KVM_FD  77 /* of everything that is KVM's */
@@ -26,7 +27,9 @@ static struct bus pio, mmio;
 static struct irqchip irqchip;
 static struct ending_box ending;
 static const struct gate gate;
+static struct coalesced coalesced;
 static const struct vcpu_env env = {.gate = &gate,
+				    .coalesced = &coalesced,
 				    .vm_fd = KVM_FD,
 				    .pio = &pio,
 				    .mmio = &mmio,
