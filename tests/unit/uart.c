@@ -196,6 +196,22 @@ Test(uart, clearing_the_receive_fifo_is_a_wish_where_the_interrupt_is_enabled)
 	cr_assert_eq(uart_take_wish(&uart), (unsigned)UART_INPUT_MAX);
 }
 
+Test(uart, tells_once_that_much_is_sent)
+{
+	for (unsigned i = 0; i < UART_BURST - 1; i++)
+		put(UART_TX, 'x');
+	cr_assert_eq(n_calls, 0u);
+	cr_assert_not(uart_take_load(&uart).burst);
+	put(UART_TX, 'x');
+	cr_assert_eq(n_calls, 1u);
+	put(UART_IER, UART_IER_THRI);
+	put(UART_TX, 'x');
+	cr_assert_eq(n_calls, 1u);
+	cr_assert(uart_take_load(&uart).burst);
+	cr_assert_not(uart_take_load(&uart).burst);
+	cr_assert(uart_take_load(&uart).waits);
+}
+
 Test(uart, a_reader_that_sleeps_gets_what_was_kept_and_the_rest_is_counted)
 {
 	static char bytes[1 << 20];
@@ -205,7 +221,7 @@ Test(uart, a_reader_that_sleeps_gets_what_was_kept_and_the_rest_is_counted)
 	cr_assert_eq(fcntl(reader, F_SETPIPE_SZ, 4096), 4096);
 	for (unsigned i = 0; i < 4096 + OUTLET_ROOM + 100; i++)
 		put(UART_TX, 'f');
-	cr_assert_eq(n_calls, 1u, "attention is called for once");
+	cr_assert_eq(n_calls, 2u, "once for much output, once for a reader that sleeps");
 	cr_assert_eq(uart.outlet.dropped, 100u);
 	do {
 		while ((n = read(reader, bytes, sizeof(bytes))) > 0)
