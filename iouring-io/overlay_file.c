@@ -21,6 +21,7 @@ int overlay_file_read_header(int fd, struct overlay_header *ret_header, struct e
 {
 	uint8_t sector[OVERLAY_SECTOR];
 	struct overlay_geometry geometry;
+	struct overlay_header header;
 	/* Not by fstat(), which libc makes a call with a path: a cell has none. */
 	off_t len = lseek(fd, 0, SEEK_END);
 	int ret;
@@ -33,13 +34,14 @@ int overlay_file_read_header(int fd, struct overlay_header *ret_header, struct e
 		return err_input(err, "it is no layer of an overlay");
 	if (ret < 0)
 		return err_host(err, -ret, "its header");
-	ret = overlay_header_read(sector, ret_header, err);
+	ret = overlay_header_read(sector, &header, err);
 	if (ret < 0)
 		return ret;
-	geometry = overlay_geometry(ret_header->len, ret_header->cluster_shift);
+	geometry = overlay_geometry(header.len, header.cluster_shift);
 	if ((uint64_t)len < geometry.file_len)
 		return err_input(err, "it is cut off: %" PRIu64 " bytes instead of %" PRIu64,
 				 (uint64_t)len, geometry.file_len);
+	*ret_header = header;
 	return 0;
 }
 
@@ -76,7 +78,7 @@ int overlay_file_read_map(int fd, const struct overlay_geometry *geometry, uint8
 		if (!overlay_map_check(geometry, sector, index))
 			return err_input(err, "its map is damaged: sector %" PRIu64 " of %" PRIu64,
 					 index, geometry->n_map_sectors);
-		at += OVERLAY_SECTOR;
+		at += (off_t)OVERLAY_SECTOR;
 	}
 	return at < 0 && errno != ENXIO ? err_host(err, errno, "its map") : 0;
 }

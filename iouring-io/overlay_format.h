@@ -15,9 +15,10 @@
 
 #include "base/err.h"
 
-#define OVERLAY_VERSION    1
-#define OVERLAY_SECTOR     512 /* header and parts of the map: what a disk writes whole or not at all */
-#define OVERLAY_MAP_OFFSET 4096                /* bytes, in the file */
+#define OVERLAY_VERSION 1
+#define OVERLAY_SECTOR                                                                             \
+	UINT64_C(512) /* header and parts of the map: what a disk writes whole or not at all */
+#define OVERLAY_MAP_OFFSET UINT64_C(4096)      /* bytes, in the file */
 #define OVERLAY_LEN_MAX    (UINT64_C(4) << 40) /* bytes of the disk */
 
 /* A sector of the map: bits, then their checksum. */

@@ -37,7 +37,7 @@ static const char *layer(void)
 	overlay_map_set(map, 3);
 	overlay_map_seal(map);
 	cr_assert_eq(fd_pwrite_all(fd, map, sizeof(map), OVERLAY_MAP_OFFSET), 0);
-	cr_assert_eq(fd_pwrite_all(fd, "written", 7, geometry.data_offset + 3 * 4096), 0);
+	cr_assert_eq(fd_pwrite_all(fd, "written", 7, geometry.data_offset + UINT64_C(3) * 4096), 0);
 	close(fd);
 	close(base);
 	return path;
@@ -114,7 +114,7 @@ Test(disk, commit_writes_a_layer_into_its_base)
 	says(RUN("disk", "commit", scratch("layer"), option), 0, "");
 	bytes = read_file(scratch("base.img"), &len);
 	cr_assert_eq(len, LEN);
-	cr_assert_str_eq(bytes + 3 * 4096, "written");
+	cr_assert_str_eq(bytes + UINT64_C(3) * 4096, "written");
 	cr_assert(has(RUN("disk", "info", scratch("layer")).out, "used      0\n"));
 	damage(scratch("base.img"), 0);
 	snprintf(text, sizeof(text),

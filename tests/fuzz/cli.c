@@ -82,6 +82,10 @@ static void check_run(const struct config *config)
 	fuzz_check(config->memory >= LAYOUT_RAM_MIN && config->memory % LAYOUT_PAGE == 0);
 	fuzz_check(config->n_cpus >= 1 && config->n_cpus <= VM_VCPUS_MAX);
 	fuzz_check(config->n_pins <= VM_PINS_MAX);
+	fuzz_check(config->disks.n <= DISKS_MAX);
+	for (unsigned i = 0; i < config->disks.n; i++)
+		fuzz_check(config->disks.disks[i].n_queues >= 1 &&
+			   config->disks.disks[i].n_queues <= DISK_QUEUES_MAX);
 	/* --dry-run shows every option. */
 	json = config_json_write(config);
 	for (size_t i = 0; i < n_options; i++) {
@@ -89,6 +93,10 @@ static void check_run(const struct config *config)
 
 		if (name == NULL)
 			continue;
+		if (strchr(name, '.') == NULL) {
+			fuzz_check(json_object_get(json, name) != NULL);
+			continue;
+		}
 		name = strchr(name, '.') + 1;
 		fuzz_check(json_object_get(json_object_get(json, "boot-source"), name) != NULL ||
 			   json_object_get(json_object_get(json, "machine-config"), name) != NULL ||
@@ -115,6 +123,9 @@ static void parse(int argc, char **argv)
 	fuzz_check(ret == 0 && cli.command <= CLI_DOCTOR && cli.help_for <= CLI_DOCTOR);
 	if (cli.command == CLI_RUN)
 		check_run(&cli.config);
+	if (cli.command == CLI_DISK)
+		fuzz_check(cli.disk.file != NULL &&
+			   (cli.disk.verb == DISK_COMMIT) == (cli.disk.base != NULL));
 	json_decref(cli.config_tree);
 }
 

@@ -2,12 +2,12 @@
 # Fuzz harnesses: tests/fuzz/NAME.c for each NAME here. One with libFuzzer (KIND=fuzz), one for the
 # other kinds that runs inputs which are there (replay.c).
 
-FUZZ_NAMES := bzimage elf pvh raw decompress config_json cli messages counters walk vq
+FUZZ_NAMES := bzimage elf pvh raw decompress config_json cli messages counters walk vq vblk overlay
 # What they are to cover: the parsers of hostile bytes.
 FUZZ_COVERS := $(addprefix boot-proto/,bzimage.c elf.c linux_elf.c pvh.c raw.c initrd.c decompress.c cmdline.c \
 	zero_page.c boot.c image.c) \
-	$(addprefix monitor/,config_json.c cli.c options.c values.c config.c protocol.c outcome.c epilogue.c crash_report.c tables.c) \
-	virtio-mmio/vq.c
+	$(addprefix monitor/,config_json.c cli.c options.c disk_options.c values.c config.c protocol.c outcome.c epilogue.c crash_report.c tables.c) \
+	virtio-mmio/vq.c virtio-mmio/vblk_request.c $(addprefix iouring-io/,overlay_format.c overlay_file.c)
 
 FUZZ          ?= $(FUZZ_NAMES)
 FUZZ_SECONDS  ?= 300
@@ -24,6 +24,8 @@ $(FUZZ_PROGRAMS): $(OUT)/tests/fuzz/%: $(OUT)/tests/fuzz/%.o $(FUZZ_SHARED) $(FU
 
 # Two sides of a queue play by its moves.
 $(OUT)/tests/fuzz/vq: $(addprefix $(OUT)/tests/support/,fakedrv.o vq_model.o vq_play.o)
+
+$(OUT)/tests/fuzz/vblk: $(addprefix $(OUT)/tests/support/,blk_driver.o fakedrv.o)
 
 # It opens the one file that the command line names.
 $(OUT)/tests/fuzz/cli: FUZZ_WRAP := -Wl,--wrap=open

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "iouring-io/overlay_format.h"
 #include "monitor/options.h"
 #include "monitor/outcome.h"
 #include "monitor/protocol.h"
@@ -392,6 +393,54 @@ static void make_moves(void)
 	}
 }
 
+/* Requests to a block device: eight bytes each; most bits of what can be wrong are clear. */
+static void make_requests(void)
+{
+	static uint8_t moves[512];
+	uint64_t random = 2;
+
+	for (size_t len = 8; len <= sizeof(moves); len += 8) {
+		for (size_t i = 0; i < len; i++) {
+			random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
+			moves[i] = (uint8_t)(random >> 56);
+			if (i % 8 == 5)
+				moves[i] = (uint8_t)(random >> 60 == 0 ? 1U << (random >> 32) % 6
+								       : 0);
+		}
+		seeds_put("vblk", "", 0, moves, len);
+	}
+}
+
+/* Layers of overlays, sound, and with each field as it should not be. */
+static void make_layers(void)
+{
+	static const struct overlay_header headers[] = {
+		{OVERLAY_READY, 12, 1 << 20, 7},
+		{OVERLAY_COMMITTING, 13, 1 << 30, 0},
+		{OVERLAY_STATE_COUNT, 12, 512, 0},
+		{OVERLAY_READY, 11, 512, 0},
+		{OVERLAY_READY, 17, 512, 0},
+		{OVERLAY_READY, 12, 0, 0},
+		{OVERLAY_READY, 12, 511, 0},
+		{OVERLAY_READY, 16, OVERLAY_LEN_MAX + 512, 0},
+		{OVERLAY_READY, 16, UINT64_C(4128) * 4096, 0},
+	};
+	static uint8_t file[OVERLAY_MAP_OFFSET + 3 * OVERLAY_SECTOR];
+
+	for (size_t i = 0; i < ARRAY_LEN(headers); i++) {
+		for (uint8_t wishes = 0; wishes < 8; wishes++) {
+			overlay_header_write(&headers[i], file);
+			overlay_map_set(file + OVERLAY_MAP_OFFSET, i * 37);
+			seeds_put("overlay", &wishes, 1, file, sizeof(file));
+			seeds_put("overlay", &wishes, 1, file, (size_t)OVERLAY_SECTOR * (i % 3));
+		}
+	}
+	seeds_put("overlay", "\4", 1, "", 0);
+	seeds_put("overlay", "\0", 1, "MAYFLYOV", 8);
+	file[8] = 9;
+	seeds_put("overlay", "\5", 1, file, sizeof(file));
+}
+
 /* Dictionaries. */
 
 static void write_dictionary(const char *harness, const char *text, size_t len)
@@ -441,6 +490,8 @@ int main(int argc, char **argv)
 	make_command_lines();
 	make_messages();
 	make_moves();
+	make_requests();
+	make_layers();
 	make_counters();
 	make_walks();
 	make_dictionaries();

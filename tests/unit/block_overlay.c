@@ -17,7 +17,7 @@
 #include "tests/support/block_fixture.h"
 #include "tests/support/faults.h"
 
-#define CLUSTER  4096
+#define CLUSTER  UINT64_C(4096)
 #define CLUSTERS 20
 #define LEN      ((CLUSTERS - 1) * CLUSTER + 1536) /* the last one is shorter */
 #define MTIME    777
@@ -94,20 +94,27 @@ static void check_model(void)
 		cr_assert_eq(seen[i], model[i], "byte %u: %u, not %u", i, seen[i], model[i]);
 }
 
+static uint64_t some(uint64_t n)
+{
+	static uint64_t state = 7;
+
+	state = state * UINT64_C(6364136223846793005) + 1442695040888963407;
+	return (state >> 33) % n;
+}
+
 static uint64_t some_sectors(uint64_t max)
 {
-	return 512 * (1 + (uint64_t)rand() % (max / 512));
+	return 512 * (1 + some(max / 512));
 }
 
 /* Reads, writes, zeroes and discards anywhere. */
 static void check_at_random(int layer)
 {
 	start(layer, 0);
-	srand(7);
 	for (unsigned i = 0; i < 400; i++) {
 		uint64_t len = some_sectors(3 * CLUSTER), offset = some_sectors(LEN - len) - 512;
 
-		if (rand() % 4 != 0) {
+		if (some(4) != 0) {
 			cr_assert_eq(writes(offset, len), 0);
 		} else {
 			cr_assert_eq(host_do(BLOCK_ZERO, offset, NULL, len), 0);
@@ -170,7 +177,7 @@ Test(block_overlay, a_full_layer_is_no_space_and_harms_nothing)
 	cr_assert_eq(host_do(BLOCK_WRITE, 10 * CLUSTER, bytes, 512), -ENOSPC);
 	cr_assert_eq(writes(512, CLUSTER), 0);
 	cr_assert_eq(host_do(BLOCK_DISCARD, 0, NULL, LEN), 0);
-	memset(model, 0, (size_t)3 * CLUSTER);
+	memset(model, 0, 3 * CLUSTER);
 	check_model();
 }
 
@@ -195,7 +202,7 @@ Test(block_overlay, a_discard_is_for_whole_clusters_of_the_layer)
 	start(layer_fd, 0);
 	cr_assert_eq(writes(0, 4 * CLUSTER), 0);
 	cr_assert_eq(host_do(BLOCK_DISCARD, 512, NULL, 6 * CLUSTER), 0);
-	memset(model + CLUSTER, 0, (size_t)3 * CLUSTER);
+	memset(model + CLUSTER, 0, 3 * CLUSTER);
 	check_model();
 }
 
@@ -265,7 +272,7 @@ Test(block_overlay, a_write_that_fails_leaves_the_base_visible)
 	faults_add(&full);
 	host_fill(bytes, LEN, 99);
 	cr_assert_eq(host_do(BLOCK_WRITE, 0, bytes, 4 * CLUSTER), 0);
-	memcpy(model, bytes, (size_t)4 * CLUSTER);
+	memcpy(model, bytes, 4 * CLUSTER);
 	check_model();
 }
 

@@ -17,7 +17,7 @@
 #include "monitor/disk_files.h"
 #include "tests/support/block_fixture.h"
 
-#define CLUSTER  4096
+#define CLUSTER  UINT64_C(4096)
 #define CLUSTERS 600
 #define LEN      ((CLUSTERS - 1) * CLUSTER + 1024)
 

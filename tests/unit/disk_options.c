@@ -7,6 +7,14 @@
 
 static struct disk_list list;
 static struct err err;
+static json_t *root; /* its texts are the list's */
+
+static void tear_down(void)
+{
+	json_decref(root);
+}
+
+TestSuite(disk_options, .fini = tear_down);
 
 static const struct disk_config *add(const char *text)
 {
@@ -120,12 +128,11 @@ Test(disk_options, queues_are_counted_over_all_disks)
 
 /* Drives. */
 
-static json_t *root; /* its texts are the list's */
-
 static int read_drives(const char *text)
 {
 	json_error_t error;
 
+	json_decref(root);
 	root = json_loads(text, 0, &error);
 	cr_assert_not_null(root, "%s", error.text);
 	return disks_from_json(&list, root, &err);
@@ -209,7 +216,7 @@ Test(disk_options, what_is_wrong_with_a_drive_is_named)
 Test(disk_options, written_and_read_it_is_the_same)
 {
 	static struct disk_list again;
-	json_t *json;
+	json_t *json, *back;
 
 	add("/a/b,ro,id=root_1,serial=abc,queues=4,sector=4096,direct,bw=10M:1M,iops=500,isr=exact");
 	add("mem:1M");
@@ -219,14 +226,8 @@ Test(disk_options, written_and_read_it_is_the_same)
 	json = disks_to_json(&list);
 	cr_assert_eq(disks_from_json(&again, json, &err), 0, "%s", err.text);
 	cr_assert_eq(again.n, list.n);
-	for (unsigned i = 0; i < list.n; i++) {
-		again.disks[i].from_file = false;
-		cr_assert_eq(again.disks[i].path.len, list.disks[i].path.len);
-		cr_assert_eq(again.disks[i].layer_path.len, list.disks[i].layer_path.len);
-		again.disks[i].path = list.disks[i].path;
-		again.disks[i].layer_path = list.disks[i].layer_path;
-		cr_assert_eq(memcmp(&again.disks[i], &list.disks[i], sizeof(list.disks[i])), 0,
-			     "%u", i);
-	}
+	back = disks_to_json(&again);
+	cr_assert(json_equal(json, back));
+	json_decref(back);
 	json_decref(json);
 }

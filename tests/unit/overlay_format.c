@@ -133,7 +133,7 @@ Test(overlay_format, each_cluster_has_a_bit_of_its_own)
 
 Test(overlay_format, a_sector_of_the_map_is_sealed_or_blank)
 {
-	struct overlay_geometry geometry = overlay_geometry(4096 * 5000, 12);
+	struct overlay_geometry geometry = overlay_geometry(UINT64_C(4096) * 5000, 12);
 
 	memset(sector, 0, sizeof(sector));
 	cr_assert(overlay_map_check(&geometry, sector, 0));
@@ -150,7 +150,7 @@ Test(overlay_format, a_sector_of_the_map_is_sealed_or_blank)
 
 Test(overlay_format, no_bit_is_past_the_last_cluster)
 {
-	struct overlay_geometry geometry = overlay_geometry(4096 * 5000, 12);
+	struct overlay_geometry geometry = overlay_geometry(UINT64_C(4096) * 5000, 12);
 
 	memset(sector, 0, sizeof(sector));
 	overlay_map_set(sector, 5000 - OVERLAY_SECTOR_BITS - 1);
