@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -80,11 +79,20 @@ static bool is_about_access(int error)
 	return error == EACCES || error == EPERM || error == EROFS;
 }
 
+/* Not dirname(): that cuts a copy in two, of which only one half would be forgotten. */
+static char *folder_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (slash == NULL)
+		return strdup(".");
+	return strndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
 /* A file without a name, in the folder that the report goes to. */
 static int open_nameless(struct report *report, const char *target)
 {
-	SCOPE_FORGET char *copy = strdup(target);
-	const char *folder = copy == NULL ? NULL : dirname(copy);
+	SCOPE_FORGET char *folder = folder_of(target);
 
 	if (folder == NULL)
 		return -ENOMEM;

@@ -12,6 +12,8 @@
 #include "monitor/files.h"
 #include "monitor/watch.h"
 
+#define STACK_USED_MAX 65536 /* by all that comes before the cell */
+
 struct supervisor {
 	struct epilogue after;
 	struct files files;
@@ -143,6 +145,17 @@ static int admit_cell(struct supervisor *s, struct err *err)
 	return watch_tell(&s->watch, err);
 }
 
+/*
+ * What functions that have returned left on the stack, for the cell begins with a copy: cgroup.c puts
+ * its paths together there.
+ */
+static __attribute__((noinline)) void forget_stack(void)
+{
+	char area[STACK_USED_MAX];
+
+	explicit_bzero(area, sizeof(area));
+}
+
 /* Returns in the supervisor only. */
 static int start_cell(struct supervisor *s, struct err *err)
 {
@@ -153,6 +166,8 @@ static int start_cell(struct supervisor *s, struct err *err)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
 		return err_host(err, errno, "socket pair");
 	spec = make_spec(s, sockets[1]);
+	if (config->cgroup.path[0] != '\0')
+		forget_stack();
 	ret = jail_spawn(&s->after.jail, &s->watch.cell, &s->watch.cell_fd, err);
 	if (ret < 0)
 		return ret;
@@ -160,6 +175,7 @@ static int start_cell(struct supervisor *s, struct err *err)
 		if (config->jail != JAIL_OFF) {
 			config_forget(config);
 			cgroup_forget(&s->after.jail.cgroup);
+			explicit_bzero(err, sizeof(*err)); /* of what was tried in vain */
 		}
 		cell_main(&spec);
 	}

@@ -28,19 +28,20 @@ static const char *program, *image;
 static struct process process;
 static pid_t cell;
 
-/* A run with two vCPUs that spin, with these options. */
+/* A run that says "up". */
+static void start_with(const char *const argv[])
+{
+	process = process_start(argv, false);
+	cr_assert(process_wait_for(&process, "up\n"), "%s", process_finish(&process).err);
+	cell = child_of(process.pid);
+	cr_assert_gt(cell, 0);
+}
+
+/* One with two vCPUs that spin, with these options. */
 static void start(const char *option, const char *more)
 {
-	char children[64];
-
-	process = process_start((const char *const[]){program, "run", "-c", "2", option, more, "-f",
-						      "elf", image, "--", "say", "up", "spin",
-						      NULL},
-				false);
-	cr_assert(process_wait_for(&process, "up\n"), "%s", process_finish(&process).err);
-	snprintf(children, sizeof(children), "/proc/%d/task/%d/children", process.pid, process.pid);
-	cell = (pid_t)strtol(read_file(children, NULL), NULL, 10);
-	cr_assert_gt(cell, 0);
+	start_with((const char *const[]){program, "run", "-c", "2", option, more, "-f", "elf",
+					 image, "--", "say", "up", "spin", NULL});
 }
 
 static struct run end(void)
@@ -124,8 +125,7 @@ static void check_privileges(void)
 	cr_assert_str_eq(status_of(cell, "Seccomp_filters"), "2", "set-up and final");
 }
 
-/* The second filter of every thread, not only of the first. */
-/* Returns how many there are. */
+/* The second filter of every thread, not only of the first. Returns how many there are. */
 static unsigned check_threads(void)
 {
 	DIR *folder = opendir(proc(cell, "task"));
@@ -163,32 +163,69 @@ static bool contains(const char *bytes, size_t len, const char *text)
 	return memmem(bytes, len, text, strlen(text)) != NULL;
 }
 
-/* No path and no variable of the caller's is left in stack, heap or data. */
-static void check_strings(void)
+/* Is any of the texts in this part of the cell's memory? Each part must be read to its end. */
+static void search_part(int memory, const char *line, const char *const *texts)
+{
+	char *rest;
+	unsigned long from = strtoul(line, &rest, 16), to = strtoul(rest + 1, NULL, 16);
+	size_t len = to - from;
+	char *bytes = malloc(len);
+
+	cr_assert_eq(pread(memory, bytes, len, (off_t)from), (ssize_t)len, "%s", line);
+	for (; *texts != NULL; texts++)
+		cr_assert_not(contains(bytes, len, *texts), "\"%s\" is in %s", *texts, line);
+	free(bytes);
+}
+
+/* None of the texts is left in stack, heap or data; the guest's memory is larger than these. */
+static void check_strings(const char *const *texts)
 {
 	char *maps = read_file(proc(cell, "maps"), NULL), *line;
 	int memory = open(proc(cell, "mem"), O_RDONLY);
+	unsigned n_stacks = 0, n_data = 0;
 
-	cr_assert_geq(memory, 0);
+	cr_assert_geq(memory, 0, "%s", strerror(errno));
 	while ((line = strsep(&maps, "\n")) != NULL) {
-		unsigned long from, to;
-		char *bytes;
+		char *rest;
+		unsigned long from = strtoul(line, &rest, 16);
 
-		if (strstr(line, "[stack]") == NULL && strstr(line, "[heap]") == NULL &&
-		    strstr(line, " rw-p") == NULL)
+		if (strstr(line, " rw-p") == NULL ||
+		    strtoul(rest + 1, NULL, 16) - from > (16 << 20))
 			continue;
-		from = strtoul(line, &bytes, 16);
-		to = strtoul(bytes + 1, NULL, 16);
-		if (to - from > (16 << 20))
-			continue; /* the guest's */
-		bytes = malloc(to - from);
-		if (pread(memory, bytes, to - from, (off_t)from) == (ssize_t)(to - from)) {
-			cr_assert_not(contains(bytes, to - from, "MAYFLY_TEST_SECRET"), "%s", line);
-			cr_assert_not(contains(bytes, to - from, image), "%s", line);
-		}
-		free(bytes);
+		search_part(memory, line, texts);
+		n_stacks += strstr(line, "[stack]") != NULL;
+		n_data += strstr(line, "/mayfly") != NULL;
 	}
 	close(memory);
+	cr_assert_eq(n_stacks, 1u);
+	cr_assert_geq(n_data, 1u);
+}
+
+#define SECRET        "MAYFLY_TEST_SECRET"
+#define SECRET_CGROUP "/mayfly-secret"
+
+/* By arguments, by environment, by --cgroup and by the configuration file. */
+Test(stages, leave_the_cell_no_text_of_its_callers)
+{
+	const char *const texts[] = {SECRET, SECRET_CGROUP, image, "scratch-secret", NULL};
+	const char *path = scratch("scratch-secret.json");
+	bool has_cgroup = access("/sys/fs/cgroup", W_OK) == 0;
+	FILE *file = fopen(path, "w");
+
+	need_root("to read a cell's memory, and to make cgroups");
+	fprintf(file,
+		"{\"boot-source\": {\"kernel_image_path\": \"%s\", "
+		"\"boot_args\": \"say up spin\"}}",
+		image);
+	fclose(file);
+	setenv(SECRET, SECRET, 1);
+	start("--jail=default", has_cgroup ? "--cgroup=" SECRET_CGROUP : "-q");
+	check_strings(texts);
+	end();
+	start_with((const char *const[]){program, "run", "-f", "elf", "--config", path, "--report",
+					 scratch("scratch-secret"), NULL});
+	check_strings(texts);
+	end();
 }
 
 Test(stages, of_the_default_hold_a_live_cell)
@@ -196,13 +233,11 @@ Test(stages, of_the_default_hold_a_live_cell)
 	struct stat status;
 	char *limits;
 
-	setenv("MAYFLY_TEST_SECRET", "MAYFLY_TEST_SECRET", 1);
 	start("--jail=default", "-q");
 	check_namespaces(false);
 	check_privileges();
-	check_threads();
+	cr_assert_eq(check_threads(), 2u);
 	check_memory();
-	check_strings();
 	/* Its socket, the serial port's output, the VM, two vCPUs. */
 	cr_assert_eq(count_entries(proc(cell, "fd/")), 5u);
 	cr_assert_eq(count_entries(proc(cell, "root/")), 0u, "the root is not empty");
