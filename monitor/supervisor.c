@@ -225,13 +225,38 @@ static void clean_up(struct supervisor *s)
 #define MEMORY_FITTING(guest) ((guest) + (guest) / 64 + MIB(64))
 #define THREADS_FITTING(n)    ((n) + 8)
 
+/* What disks keep in memory: all that their guest may write there. */
+static uint64_t disk_memory(const struct files *files)
+{
+	uint64_t len = 0;
+
+	for (unsigned i = 0; i < files->n_disks; i++) {
+		const struct vblk_config *disk = &files->disks[i];
+		bool is_layer = disk->kind == VBLK_OVERLAY && disk->layer_fd < 0;
+
+		if (is_layer && disk->layer_max > 0 && disk->layer_max < disk->len)
+			len += disk->layer_max;
+		else if (is_layer || disk->kind == VBLK_MEMORY)
+			len += disk->len;
+	}
+	return len;
+}
+
+/* The loops of virtio devices, and what the kernel adds to each. */
+static unsigned n_loop_threads(const struct config *config)
+{
+	bool has_any = config->disks.n > 0 || config->rng || config->console.kind != STREAM_NONE;
+
+	return has_any ? config->n_io_threads * (1 + RING_WORKERS) : 0;
+}
+
 /* A cgroup for the cell where one is asked for. */
 static int limit_cell(struct supervisor *s, struct err *err)
 {
 	const struct config *config = s->after.config;
 	const uint64_t fitting[CGROUP_CONTROLLER_COUNT] = {
-		[CGROUP_MEMORY] = MEMORY_FITTING(config->memory),
-		[CGROUP_PIDS] = THREADS_FITTING(config->n_cpus),
+		[CGROUP_MEMORY] = MEMORY_FITTING(config->memory + disk_memory(&s->files)),
+		[CGROUP_PIDS] = THREADS_FITTING(config->n_cpus + n_loop_threads(config)),
 	};
 
 	if (config->cgroup.path[0] == '\0' || config->dry_run)

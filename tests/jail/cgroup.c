@@ -133,6 +133,24 @@ Test(cgroup, has_fitting_limits_of_its_own)
 	cr_assert_not(is_left(&process));
 }
 
+/* And for a disk of 32 MiB its memory, for its loop a thread and the kernel's five. */
+Test(cgroup, has_fitting_limits_with_a_disk_in_memory)
+{
+	struct process process = process_start(
+		(const char *const[]){mayfly_path(), "run", "--cgroup", PATH, "-m", "32M", "-d",
+				      "mem:32M", "-f", "elf", guest("act"), "--", "say", "up",
+				      "spin", NULL},
+		false);
+
+	cr_assert(process_wait_for(&process, "up\n"), "%s", process_finish(&process).err);
+	cr_assert_str_eq(limit(&process, "memory", "memory.limit_in_bytes", "memory.max"),
+			 "135266304\n");
+	cr_assert_str_eq(limit(&process, "pids", "pids.max", "pids.max"), "15\n");
+	kill(process.pid, SIGQUIT);
+	process_finish(&process);
+	cr_assert_not(is_left(&process));
+}
+
 /* Its time on the CPU, in seconds. */
 static double time_of(pid_t pid)
 {
