@@ -4,11 +4,13 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/scope.h"
+#include "tests/support/exits.h"
 #include "tests/support/host.h"
 #include "tests/support/run.h"
 
@@ -167,6 +169,75 @@ Test(disks, one_microvm_writes_or_many_read)
 	cr_assert_eq(BLK(held, "info").status, 125);
 	kill(process.pid, SIGKILL);
 	process_finish(&process);
+}
+
+/* What the loop did for a batch, by strace. */
+struct batch {
+	bool submitted;
+	unsigned n_enters;     /* from the one that submits its reads to the first interrupt */
+	unsigned n_interrupts; /* from there to the end */
+};
+
+/* A call that sleeps has its arguments in a first line, and how it came out in another. */
+static struct batch batch_of(char *trace, unsigned long n_reads)
+{
+	static const char enter[] = " io_uring_enter(0, ";
+	struct batch batch = {0};
+
+	for (char *line = strtok(trace, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+		const char *submitted = strstr(line, enter);
+
+		if (submitted != NULL)
+			batch.submitted |= strtoul(submitted + strlen(enter), NULL, 10) >= n_reads;
+		if (!batch.submitted)
+			continue;
+		batch.n_enters += submitted != NULL && batch.n_interrupts == 0;
+		batch.n_interrupts += strstr(line, "KVM_SIGNAL_MSI") != NULL;
+	}
+	return batch;
+}
+
+/*
+ * By then the file is in the page cache, and KVM has taken over the doorbell: reads that are published
+ * together are one kick without an exit, one call of the kernel, one interrupt.
+ */
+Test(disks, reads_that_come_together_go_together)
+{
+	const char *trace = scratch("trace"), *report = scratch("report.json");
+	const char *const argv[] = {"/usr/bin/strace",
+				    "-f",
+				    "-o",
+				    trace,
+				    "-e",
+				    "trace=io_uring_enter,ioctl",
+				    mayfly_path(),
+				    "run",
+				    "--report",
+				    report,
+				    "-d",
+				    disk("a.img", LEN, ""),
+				    guest("blk"),
+				    "--",
+				    "read",
+				    "count=32",
+				    "batch",
+				    "n=32",
+				    NULL};
+	struct batch batch;
+	struct run run;
+	json_t *exits;
+
+	need_program("strace");
+	run = run_program(argv, NULL);
+	passes(run);
+	cr_assert(has(run.out, "blk batch n=32 failed=0 kicks=1 interrupts=1\n"), "%s", run.out);
+	exits = exits_load(report);
+	cr_assert_gt(exits_sum(exits, "mmio-write", "block", "status"), 0);
+	cr_assert_leq(exits_sum(exits, "mmio-write", "block", "queue-notify"), 8);
+	batch = batch_of(read_file(trace, NULL), 32);
+	cr_assert(batch.submitted);
+	cr_assert_leq(batch.n_enters, 2);
+	cr_assert_eq(batch.n_interrupts, 1);
 }
 
 /* SIGHUP: look again. The guest gets a new capacity, and the run goes on. */
