@@ -256,7 +256,7 @@ Test(vmmio, isr_stays_set_where_it_is_sticky)
 	cr_assert_eq(rig_read(&rig, VIRTIO_MMIO_INTERRUPT_STATUS), VIRTIO_MMIO_INT_VRING);
 	rig_write(&rig, VIRTIO_MMIO_INTERRUPT_ACK, VIRTIO_MMIO_INT_VRING);
 	cr_assert_eq(rig_read(&rig, VIRTIO_MMIO_INTERRUPT_STATUS), VIRTIO_MMIO_INT_VRING);
-	vdev_change_config(&dummy.vdev, "other");
+	vdev_change_config(&dummy.vdev, CONFIG);
 	cr_assert_eq(rig_read(&rig, VIRTIO_MMIO_INTERRUPT_STATUS), 3);
 	/* The bit for a change of configuration is always exact. */
 	rig_write(&rig, VIRTIO_MMIO_INTERRUPT_ACK, 3);
