@@ -17,6 +17,7 @@
 
 #define STOP_TIMEOUT_MS 200                  /* for vCPUs to say what they were doing */
 #define OUTPUT_PATIENCE (5 * CLOCK_SECOND)   /* with a slow reader of the last output */
+#define SHORT_WAITS     50                   /* for devices to finish, before long ones */
 #define DISK_TABLES     (UINT64_C(64) << 20) /* for the map of the largest overlay, and its copies */
 #define THREAD_STACK    KIB(64)
 
@@ -389,18 +390,19 @@ static void run(void)
 	}
 }
 
-/* A moment: most have nothing left to do. */
-static void await_devices(void)
+/* Most have nothing left to do, and are done in a moment; who waits for a reader can wait longer. */
+static void await_devices(unsigned n_waits)
 {
-	const struct timespec moment = {.tv_nsec = 20000};
+	const struct timespec wait = {.tv_nsec = n_waits < SHORT_WAITS ? 20000 : 5000000};
 
-	ppoll(NULL, 0, &moment, NULL);
+	ppoll(NULL, 0, &wait, NULL);
 }
 
 /* What is kept goes to a slow reader, as long as the supervisor has the patience. */
 static void finish_output(void)
 {
 	int64_t deadline = clock_ns() + OUTPUT_PATIENCE;
+	unsigned n_waits = 0;
 	int left_ms;
 
 	while (!(uart_drain(&cell.vm.uart) && virtio_has_stopped(&cell.vm.virtio)) &&
@@ -408,7 +410,7 @@ static void finish_output(void)
 		if (virtio_has_stopped(&cell.vm.virtio))
 			uart_wait(&cell.vm.uart, cell.spec->socket, left_ms);
 		else
-			await_devices();
+			await_devices(n_waits++);
 		listen_to_supervisor();
 	}
 }
