@@ -60,6 +60,17 @@ static int make_file(const uint8_t *data, size_t size, uint8_t wishes)
 	return fd;
 }
 
+/* A blank file becomes a layer of whatever length. */
+static void check_blank(int fd, size_t len)
+{
+	struct overlay_header header = {.len = OVERLAY_SECTOR * (len + 1)}, again;
+	struct err err = fuzz_err();
+
+	header.cluster_shift = overlay_cluster_shift(header.len);
+	fuzz_check(overlay_file_format(fd, &header, &err) == 0);
+	fuzz_check(overlay_file_read_header(fd, &again, &err) == 0 && again.len == header.len);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct overlay_header header, again;
@@ -77,6 +88,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ret = overlay_file_read_header(fd, &header, &err);
 	if (ret != 0) {
 		fuzz_check(fuzz_is_tainted(&header, sizeof(header)));
+		if (ret > 0)
+			check_blank(fd, size);
 		if (ret < 0)
 			fuzz_check_refusal(ret, &err);
 		return 0;

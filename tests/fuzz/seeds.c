@@ -74,6 +74,15 @@ static const char *const json_texts[] = {
 	 " \"serial\": \"s\", \"bw\": \"1M:2M\", \"iops\": 7, \"isr\": \"exact\"},"
 	 " {\"path_on_host\": \"b\", \"overlay\": \"memory:1M\", \"sector\": 4096}]}"),
 	"{\"drives\": [{\"rate_limiter\": {\"ops\": {\"size\": -1}}}]}",
+	"{\"drives\": [{\"rate_limiter\": {\"x\": 1}}]}",
+	"{\"drives\": [{\"rate_limiter\": 1}]}",
+	"{\"drives\": [{\"overlay\": 1}]}",
+	"{\"drives\": [{\"path_on_host\": 1}]}",
+	"{\"drives\": [{\"is_root_device\": 1}]}",
+	"{\"drives\": [{\"direct\": true, \"path_on_host\": \"a\"}, {\"is_root_device\": true}]}",
+	"{\"drives\": [{\"ro\": 1.5}]}",
+	"{\"drives\": [1]}",
+	"{\"drives\": 1}",
 	"{\"network-interfaces\": {}}",
 };
 
@@ -207,8 +216,55 @@ static void put_many_words(void)
 	}
 }
 
+/* Disks, and `mayfly disk`; each refusal of the first, and what passes. */
+static const char *const disk_lines[] = {
+	"run -d a,id=a-b -d b",
+	"run -d a,id=",
+	"run -d a,serial=123456789012345678901",
+	"run -d a,ro=x",
+	"run -d a,queues=99",
+	"run -d a,sector=1",
+	"run -d a,isr=x",
+	"run -d a,bw=x",
+	"run -d a,bw=0",
+	"run -d a,iops=1:x",
+	"run -d mem:0",
+	"run -d mem:1000",
+	"run -d mem:1M",
+	"run -d none",
+	"run -d a,overlay=",
+	"run -d a,overlay=b",
+	"run -d a,overlay=memory",
+	"run -d a,overlay=memory:1M",
+	"run -d a,overlay=memory:0",
+	"run -d a,ro,overlay=b",
+	"run -d a,direct,overlay=b",
+	"run -d none,overlay=b",
+	"run -d none,direct",
+	"run -d a,queues",
+	"run -d a,foo",
+	"run -d ,ro",
+	"run -d a,id=x -d b,id=x",
+	"run -d a,bw=11111111111111111111111111111111111111111111111111111111111111111111",
+	"run -d a,queues=16 -d b,queues=16 -d c,queues=16 -d d,queues=16 -d e",
+	"run -d a -d a -d a -d a -d a -d a -d a -d a -d a -d a -d a -d a -d a -d a -d a -d a -d a",
+	"run -d a,ro,direct,serial=s,queues=2,sector=4096,bw=1M:1M,iops=9,isr=exact",
+	"disk",
+	"disk --help",
+	"disk info",
+	"disk fix a",
+	"disk info a",
+	"disk check a --json",
+	"disk commit a",
+	"disk commit a --base=b",
+	"disk info a b",
+	"disk info a --x",
+};
+
 static void make_command_lines(void)
 {
+	for (size_t i = 0; i < ARRAY_LEN(disk_lines); i++)
+		put_command_line(disk_lines[i], 0, "");
 	for (size_t i = 0; i < ARRAY_LEN(command_lines); i++)
 		put_command_line(command_lines[i], 0, "");
 	for (uint8_t kind = 0; kind < 4; kind++)
