@@ -57,3 +57,27 @@ run-bench-boot: $(PERF_OUT)/bench_boot $(PERF_OUT)/noop $(PERF_OUT)/floor_boot $
 .PHONY: bench-access
 bench-access: $(PERF_OUT)/bench_access ## exits and time of one access to a device's register
 	@$<
+
+# What a block read takes its way through, built so that each function is noted as it is entered; all
+# else is the release build's. Not optimised, for a function that was inlined is one, too.
+TRACE_OUT  := $(BUILD)/trace
+TRACED     := $(wildcard iouring-io/*.c virtio-mmio/*.c) monitor/loop.c monitor/virtio.c monitor/irqchip.c
+TRACED_OBJ := $(TRACED:%.c=$(TRACE_OUT)/%.o)
+
+$(TRACED_OBJ): TRACE_FLAGS := -finstrument-functions -finstrument-functions-exclude-file-list=.h
+$(TRACED_OBJ) $(TRACE_OUT)/perf/tracer.o: $(TRACE_OUT)/%.o: %.c tools/flags.mk perf/perf.mk | $(BUILD)/deps-build
+	@mkdir -p $(@D)
+	$(call say,CC,$<) gcc $(BASE_FLAGS) $(WARNINGS) -g -O0 -fPIE $(TRACE_FLAGS) -MMD -MP -c $< -o $@
+
+$(TRACE_OUT)/mayfly: $(OUT)/monitor/main.o $(TRACED_OBJ) $(TRACE_OUT)/perf/tracer.o $(LIBRARY)
+	$(call say,LD,$@) gcc $(LDFLAGS) $^ $(LIBS) -o $@
+
+-include $(TRACED_OBJ:.o=.d)
+
+TRACE_READ := perf/trace_read.sh $(TRACE_OUT)/mayfly $(GUESTS_OUT)/blk $(TRACE_OUT)
+
+.PHONY: trace-read build-trace
+build-trace: $(TRACE_OUT)/mayfly guests
+
+trace-read: build-trace ## one block read, function by function, as it happened
+	@$(TRACE_READ)

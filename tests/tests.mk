@@ -59,12 +59,24 @@ run-threads: $(THREAD_TESTS)
 run-all: tests $(MAYFLY) guests docs
 	@MAYFLY=$(MAYFLY) GUESTS=$(GUESTS_OUT) tests/run $(RESULTS) $(KIND) $(UNIT_TESTS) $(RUN_TESTS)
 
+# How a block read goes through the files: perf/trace_read.sh.
+ROUTE := a block read goes the way that perf/read_route.txt has
+.PHONY: run-route
+run-route: build-trace
+	@mkdir -p $(RESULTS)
+	@$(TRACE_READ) >$(RESULTS)/route.out 2>&1; case $$? in \
+	0) echo 'ok - $(ROUTE)' ;; \
+	77) echo "ok - $(ROUTE) # SKIP $$(tail -n 1 $(RESULTS)/route.out)" ;; \
+	*) echo 'not ok - $(ROUTE)'; tail -n 60 $(RESULTS)/route.out >&2 ;; \
+	esac >$(RESULTS)/route.tap
+
 .PHONY: test test-long asan tsan valgrind clang
 test: | $(BUILD)/deps-ept ## install what is missing, build, and run the suite
 	@rm -rf $(RESULTS)
 	$(MAKE) check-layers
 	$(MAKE) KIND=clang all
 	tests/part $(RESULTS) $(KIND) $(MAKE) run-all
+	tests/part $(RESULTS) route $(MAKE) run-route
 	tests/part $(RESULTS) asan $(MAKE) KIND=asan run-all
 	tests/part $(RESULTS) fuzz $(MAKE) KIND=asan run-fuzz
 	tests/part $(RESULTS) threads $(MAKE) KIND=asan run-threads
