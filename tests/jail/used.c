@@ -129,7 +129,7 @@ Test(used, every_rule_is, .timeout = 300)
 	WATCH("-f", "elf", guest("act"), "--", "triple");
 	WATCH("--timeout=500ms", "-f", "elf", guest("act"), "--", "spin");
 	WATCH("--serial", scratch("serial"));
-	WATCH("-f", "elf", guest("act"), "--", "flood", "10");
+	WATCH("--timeout=1s", "-f", "elf", guest("act"), "--", "flood", "10", "spin");
 	WATCH("--rng=on", "--console", scratch("console"), guest("entropy"), "--", "bytes=65536",
 	      "size=1024");
 	WATCH("-d", "mem:1M", guest("blk"), "--", "discard");
