@@ -122,16 +122,19 @@ int loop_seal(struct loop *loop, struct err *err)
 }
 
 /* The rest of its life is the guest's. */
-static void work(struct loop *loop)
+static int work(struct loop *loop)
 {
-	int ret;
-
 	listen(loop);
 	for (unsigned i = 0; i < loop->n_devices; i++)
 		vdev_listen(loop->devices[i]->vdev);
-	ret = ring_run(loop->ring);
-	if (ret < 0)
-		ending_set(loop->ending, END_HOST_ERROR, (uint32_t)-ret);
+	return ring_run(loop->ring);
+}
+
+/* A guest that sleeps until a device answers would never leave by itself. */
+static void fail(const struct loop *loop, int error)
+{
+	ending_set(loop->ending, END_HOST_ERROR, (uint32_t)error);
+	vcpu_kick(loop->control);
 }
 
 static void *loop_thread(void *argument)
@@ -140,12 +143,14 @@ static void *loop_thread(void *argument)
 	struct err err;
 	int ret;
 
-	if ((ret = ring_enable(loop->ring, &err)) < 0 ||
-	    (ret = jail_seal(loop->jail, JAIL_LOOP, &err)) < 0)
-		ending_set(loop->ending, END_HOST_ERROR, (uint32_t)-ret);
-	atomic_store(&loop->sealed, true);
+	ret = ring_enable(loop->ring, &err);
 	if (ret == 0)
-		work(loop);
+		ret = jail_seal(loop->jail, JAIL_LOOP, &err);
+	if (ret < 0)
+		fail(loop, -ret);
+	atomic_store(&loop->sealed, true);
+	if (ret == 0 && (ret = work(loop)) < 0)
+		fail(loop, -ret);
 	atomic_store(&loop->stopped, true);
 	for (;;)
 		ppoll(NULL, 0, NULL, NULL); /* the end of the process ends it */
@@ -164,7 +169,7 @@ static void wake(const struct loop *loop)
 {
 	const uint64_t one = 1;
 
-	/* Fails only where the counter is full, and then the loop is awake. */
+	/* It cannot fail: the counter never comes near its end. */
 	if (write(loop->wake_fd, &one, sizeof(one)) < 0)
 		return;
 }

@@ -11,6 +11,7 @@
 #define MAYFLY_MONITOR_LOOP_H
 
 #include "monitor/ending.h"
+#include "monitor/vcpu.h"
 #include "seccomp/jail.h"
 #include "virtio-mmio/vmmio.h"
 
@@ -20,6 +21,7 @@ struct loop {
 	struct ring *ring;         /* [io] once the thread runs */
 	const struct jail *jail;   /* [ro] */
 	struct ending_box *ending; /* [any] */
+	struct vcpu *control;      /* [any] whose thread looks into the box */
 	int64_t arm_at;     /* [ro] ns of CLOCK_MONOTONIC: when a VM is old enough for ioeventfds */
 	int wake_fd;        /* [ro] */
 	unsigned wake_file; /* [ro] */

@@ -163,6 +163,7 @@ int virtio_init(struct virtio *virtio, const struct virtio_config *config, struc
 			ret = loop_init(&virtio->loops[i], wake_fd, err);
 		virtio->loops[i].jail = config->jail;
 		virtio->loops[i].ending = virtio->ending;
+		virtio->loops[i].control = &virtio->gate->vcpus[0];
 		virtio->loops[i].arm_at = config->vm_since + VIRTIO_ARMING_AGE;
 	}
 	return ret;
