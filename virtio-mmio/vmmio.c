@@ -44,7 +44,9 @@ static void show_selected(const struct vmmio *vmmio)
 	put(vmmio, VIRTIO_MMIO_DEVICE_FEATURES, (uint32_t)features);
 	put(vmmio, VIRTIO_MMIO_QUEUE_NUM_MAX,
 	    exists ? vmmio->vdev->queue_sizes[vmmio->queue_sel] : 0);
-	put(vmmio, VIRTIO_MMIO_QUEUE_READY, exists ? vmmio->ready >> vmmio->queue_sel & 1 : 0);
+	/* One that is being stopped is ready until it has drained: the driver waits for 0. */
+	put(vmmio, VIRTIO_MMIO_QUEUE_READY,
+	    exists ? (vmmio->ready | vmmio->stopping) >> vmmio->queue_sel & 1 : 0);
 }
 
 static void set_status(struct vmmio *vmmio, uint32_t status)
@@ -353,10 +355,14 @@ void vmmio_write(struct vmmio *vmmio, uint64_t offset, const uint8_t *data, unsi
 	pthread_mutex_unlock(&vmmio->lock);
 }
 
+/* The loop may be changing a register; configuration changes under the lock only. */
 void vmmio_read(struct vmmio *vmmio, uint64_t offset, uint8_t *data, unsigned len)
 {
 	pthread_mutex_lock(&vmmio->lock);
-	memcpy(data, vmmio->page + offset, len);
+	if (offset < VIRTIO_MMIO_CONFIG && len == 4 && offset % 4 == 0)
+		le32_put(data, atomic_load(word(vmmio, (unsigned)offset)));
+	else
+		memcpy(data, vmmio->page + offset, len);
 	pthread_mutex_unlock(&vmmio->lock);
 }
 
@@ -396,7 +402,7 @@ static void on_need_reset(void *transport)
 	struct vmmio *vmmio = transport;
 
 	pthread_mutex_lock(&vmmio->lock);
-	if (vmmio->state == VMMIO_LIVE)
+	if (vmmio->state != VMMIO_OFF && !vmmio->resetting)
 		set_needs_reset(vmmio);
 	pthread_mutex_unlock(&vmmio->lock);
 }

@@ -21,8 +21,8 @@
  *      +------------------------------- DRAINING
  *
  * The vCPU that resets waits until the loop says it is done, because drivers free their buffers next.
- * It does not wait for ever: a disk may never answer. Then the device stays DRAINING and its Status is
- * not 0 until it has drained, however often the driver looks.
+ * It does not wait for ever: a disk may never answer. Then the device stays DRAINING, and what the
+ * driver wrote 0 to, Status or QueueReady, is not 0 until it has drained, however often it looks.
  *
  * Interrupts are edges. With `isr=sticky` bit 0 of InterruptStatus stays set from DRIVER_OK to the
  * reset, so that its acknowledgement may go to an eventfd that nobody reads; a driver that reads the

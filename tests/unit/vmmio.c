@@ -491,6 +491,8 @@ Test(vmmio, a_queue_can_be_stopped_alone)
 	rig_write(&rig, VIRTIO_MMIO_QUEUE_SEL, 0);
 	rig_write(&rig, VIRTIO_MMIO_QUEUE_READY, 0);
 	cr_assert_eq(rig.vmmio.state, VMMIO_DRAINING);
+	/* The driver reads it back, and frees the queue's buffers when it is 0. */
+	cr_assert_eq(rig_read(&rig, VIRTIO_MMIO_QUEUE_READY), 1);
 	dummy.holds = false;
 	release_held();
 	rig_turn(&rig, false);
@@ -524,6 +526,22 @@ Test(vmmio, needs_a_reset_where_the_driver_broke_a_rule)
 	add_buffer(0);
 	rig_publish(&rig, 0);
 	(void)rig_await(&rig, 0);
+}
+
+/* Found while a queue is being stopped: the device lives on without it, and must say so. */
+Test(vmmio, needs_a_reset_for_a_rule_broken_while_a_queue_stops)
+{
+	hold_one();
+	rig.patience = 0;
+	rig_write(&rig, VIRTIO_MMIO_QUEUE_SEL, 0);
+	rig_write(&rig, VIRTIO_MMIO_QUEUE_READY, 0);
+	cr_assert_eq(rig.vmmio.state, VMMIO_DRAINING);
+	vdev_fail(&dummy.vdev);
+	release_held();
+	rig_turn(&rig, false);
+	cr_assert_eq(rig.vmmio.state, VMMIO_LIVE);
+	cr_assert(rig_read(&rig, VIRTIO_MMIO_STATUS) & VIRTIO_CONFIG_S_NEEDS_RESET);
+	cr_assert(rig_read(&rig, VIRTIO_MMIO_INTERRUPT_STATUS) & VIRTIO_MMIO_INT_CONFIG);
 }
 
 /* Every register in every state with every kind of value; the device can be reset after all of it. */
