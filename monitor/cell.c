@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -360,7 +361,8 @@ static _Noreturn void tell_ended(void)
 	ended->reason = reason;
 	ended->serial.bytes = uart_give_up(&cell.vm.uart);
 	ended->serial.error = (uint32_t)cell.vm.uart.outlet.error;
-	ended->console = (struct dropped){cell.vm.console.dropped, (uint32_t)cell.vm.console.error};
+	ended->console = (struct dropped){vcon_n_lost(&cell.vm.console),
+					  (uint32_t)atomic_load(&cell.vm.console.error)};
 	ended->linux_kernel = cell.kind.linux_kernel;
 	for (unsigned i = 0; i < cell.vm_config.n_vcpus; i++)
 		ended->states[i] = (uint8_t)cell.vm.vcpus[i].state;

@@ -19,6 +19,15 @@ static struct vcon *vcon_of(struct vdev *vdev)
 
 /* Towards the reader. */
 
+static uint64_t n_unwritten(const struct vcon *vcon)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = vcon->first; i < vcon->n_iov; i++)
+		n += vcon->iov[i].iov_len;
+	return n;
+}
+
 static void write_on(struct vcon *vcon)
 {
 	const struct ring_io io = {.file = vcon->output,
@@ -27,6 +36,7 @@ static void write_on(struct vcon *vcon)
 				   .offset = RING_NO_OFFSET};
 
 	vcon->writing = true;
+	atomic_store(&vcon->kept, n_unwritten(vcon));
 	ring_writev(vcon->vdev.ring, vdev_tag(&vcon->vdev, TAG_WRITE, 0), &io);
 }
 
@@ -35,13 +45,15 @@ static void push_written(struct vcon *vcon)
 	for (unsigned i = 0; i < vcon->n_chains; i++)
 		vdev_push(&vcon->vdev, QUEUE_TRANSMIT, vcon->heads[i], 0);
 	vcon->n_chains = vcon->n_iov = vcon->first = 0;
+	atomic_store(&vcon->kept, 0);
 	vdev_kick(&vcon->vdev, QUEUE_TRANSMIT);
 }
 
 static void drop(struct vcon *vcon)
 {
-	for (; vcon->first < vcon->n_iov; vcon->first++)
-		vcon->dropped += vcon->iov[vcon->first].iov_len;
+	atomic_store(&vcon->kept, 0);
+	atomic_fetch_add(&vcon->dropped, n_unwritten(vcon));
+	vcon->first = vcon->n_iov;
 }
 
 /* Takes `n` written bytes off the front. */
@@ -112,7 +124,7 @@ static void on_written(struct vcon *vcon, int32_t result)
 		advance(vcon, (size_t)result);
 	} else if (result != -EINTR) {
 		vcon->broken = true;
-		vcon->error = -result;
+		atomic_store(&vcon->error, -result);
 		drop(vcon);
 	}
 	if (vcon->first < vcon->n_iov)
@@ -157,7 +169,7 @@ static void on_read(struct vcon *vcon, int32_t result)
 {
 	const struct vq_chain chain = {.head = vcon->input_head};
 
-	vcon->reading = false;
+	vcon->reading = vcon->cancelling = false;
 	if (result > 0) {
 		tell_dirty(vcon, vcon->input_iov + vcon->first_input_iov, (size_t)result);
 		vdev_push(&vcon->vdev, QUEUE_RECEIVE, vcon->input_head, (uint32_t)result);
@@ -208,14 +220,11 @@ static bool drain(struct vdev *vdev)
 {
 	struct vcon *vcon = vcon_of(vdev);
 
-	if (vcon->reading)
+	if (vcon->reading && !vcon->cancelling) {
+		vcon->cancelling = true;
 		ring_cancel(vdev->ring, vdev_tag(vdev, TAG_READ, 0));
+	}
 	return !vcon->reading && !vcon->writing;
-}
-
-static void reset(struct vdev *vdev)
-{
-	(void)vdev;
 }
 
 static void attend(struct vdev *vdev)
@@ -235,30 +244,19 @@ void vcon_resize(struct vcon *vcon, uint16_t cols, uint16_t rows)
 	atomic_store(&vcon->wanted_size, (uint32_t)rows << 16 | cols);
 }
 
-/* Nothing of the guest's: what it has not read is in the pipe. */
-static size_t save(const struct vdev *vdev, void *bytes, size_t capacity)
+uint64_t vcon_n_lost(const struct vcon *vcon)
 {
-	(void)vdev;
-	(void)bytes;
-	(void)capacity;
-	return 0;
+	return atomic_load(&vcon->dropped) + atomic_load(&vcon->kept);
 }
 
-static int load(struct vdev *vdev, const void *bytes, size_t len)
-{
-	(void)vdev;
-	(void)bytes;
-	return len == 0 ? 0 : -EINVAL;
-}
-
+/* What the guest has not read is in the pipe: nothing to save. */
 static const struct vdev_ops vcon_ops = {.start = start,
 					 .kick = kick,
 					 .complete = complete,
 					 .drain = drain,
-					 .reset = reset,
 					 .attend = attend,
-					 .save = save,
-					 .load = load};
+					 .save = vdev_save_nothing,
+					 .load = vdev_load_nothing};
 
 int vcon_init(struct vcon *vcon, const struct vcon_config *config, const struct mem *mem,
 	      struct ring *ring)

@@ -33,10 +33,12 @@ struct vcon { /* [io] */
 	unsigned output, input;           /* [ro] files of the ring */
 	bool was_up;
 	bool writing, reading;           /* an operation is in flight */
+	bool cancelling;                 /* the read is to end */
 	bool no_input;                   /* the end of it was read, or there is none */
 	bool broken;                     /* the reader is gone */
-	int error;                       /* by which that was noticed, an errno; [any] at the end */
-	uint64_t dropped;                /* bytes; [any] at the end */
+	_Atomic int error;               /* [io] writes: by which that was noticed, an errno */
+	_Atomic uint64_t dropped;        /* [io] writes: bytes */
+	_Atomic uint64_t kept;           /* [io] writes: bytes that the reader has yet to take */
 	_Atomic uint32_t wanted_size;    /* [any] rows << 16 | cols */
 	uint16_t input_head;             /* chain that is read into */
 	unsigned n_chains, n_iov, first; /* of what is being written; `first`: iov not done */
@@ -52,5 +54,8 @@ MUST_CHECK int vcon_init(struct vcon *vcon, const struct vcon_config *config, co
 
 /* The window has this size from now on; the transport is to call the loop. Any thread. */
 void vcon_resize(struct vcon *vcon, uint16_t cols, uint16_t rows);
+
+/* How many bytes of output no reader got, or will get if the run ends now. Any thread. */
+uint64_t vcon_n_lost(const struct vcon *vcon);
 
 #endif

@@ -62,6 +62,21 @@ void vdev_change_config(struct vdev *vdev, const void *config)
 	vdev->transport_ops->change_config(vdev->transport, config);
 }
 
+size_t vdev_save_nothing(const struct vdev *vdev, void *bytes, size_t capacity)
+{
+	(void)vdev;
+	(void)bytes;
+	(void)capacity;
+	return 0;
+}
+
+int vdev_load_nothing(struct vdev *vdev, const void *bytes, size_t len)
+{
+	(void)vdev;
+	(void)bytes;
+	return len == 0 ? 0 : -EINVAL;
+}
+
 void vdev_start(struct vdev *vdev, uint64_t driver_features)
 {
 	vdev->driver_features = driver_features;
@@ -151,7 +166,8 @@ void vdev_reset(struct vdev *vdev)
 	vdev->kicked = vdev->used = 0;
 	vdev->live = vdev->draining = vdev->failed = false;
 	vdev->driver_features = 0;
-	vdev->ops->reset(vdev);
+	if (vdev->ops->reset != NULL)
+		vdev->ops->reset(vdev);
 }
 
 int vdev_add_to_ring(struct vdev *vdev, struct ring *ring, const int *doorbells)

@@ -40,7 +40,7 @@ struct vdev_ops {
 	bool (*drain)(struct vdev *vdev);
 	/* Somebody outside of the loop wants it to look at something of its own. May be NULL. */
 	void (*attend)(struct vdev *vdev);
-	/* The driver is gone; nothing is in flight. The device is as it was made. */
+	/* The driver is gone; nothing is in flight. The device is as it was made. May be NULL. */
 	void (*reset)(struct vdev *vdev);
 	/* What of its own state outlives the process; `capacity` bytes at `bytes`. Drained. */
 	size_t (*save)(const struct vdev *vdev, void *bytes, size_t capacity);
@@ -118,6 +118,10 @@ void vdev_change_config(struct vdev *vdev, const void *config);
 
 /* Breaks off: the driver must reset the device. [io] */
 void vdev_fail(struct vdev *vdev);
+
+/* `save` and `load` of a device that has no state of its own. */
+size_t vdev_save_nothing(const struct vdev *vdev, void *bytes, size_t capacity);
+MUST_CHECK int vdev_load_nothing(struct vdev *vdev, const void *bytes, size_t len);
 
 /*
  * The rest is for the transport.

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "virtio-mmio/vrng.h"
 
-#include <errno.h>
 #include <linux/virtio_ids.h>
 #include <sys/random.h>
 
@@ -91,35 +90,14 @@ static bool drain(struct vdev *vdev)
 	return true;
 }
 
-static void reset(struct vdev *vdev)
-{
-	(void)vdev;
-}
-
-/* The window is the host's, not the guest's. */
-static size_t save(const struct vdev *vdev, void *bytes, size_t capacity)
-{
-	(void)vdev;
-	(void)bytes;
-	(void)capacity;
-	return 0;
-}
-
-static int load(struct vdev *vdev, const void *bytes, size_t len)
-{
-	(void)vdev;
-	(void)bytes;
-	return len == 0 ? 0 : -EINVAL;
-}
-
 void vrng_init(struct vrng *vrng, const struct mem *mem)
 {
+	/* The window is the host's, not the guest's: nothing to save. */
 	static const struct vdev_ops ops = {.kick = kick,
 					    .complete = complete,
 					    .drain = drain,
-					    .reset = reset,
-					    .save = save,
-					    .load = load};
+					    .save = vdev_save_nothing,
+					    .load = vdev_load_nothing};
 
 	*vrng = (struct vrng){.vdev = {.ops = &ops,
 				       .id = VIRTIO_ID_RNG,

@@ -13,6 +13,7 @@
 
 #include "base/le.h"
 #include "base/scope.h"
+#include "tests/support/faults.h"
 #include "tests/support/rig.h"
 
 enum { RECEIVE, TRANSMIT };
@@ -163,10 +164,12 @@ static void keep_and_deliver(bool nonblocking)
 	rig_publish(&rig, TRANSMIT);
 	rig_turn(&rig, true);
 	cr_assert_not(fakedrv_collect(&rig.queues[TRANSMIT], &used));
+	cr_assert_eq(vcon_n_lost(&console), 4); /* should the run end now */
 	while (total < filled && (n = read(reader, got, sizeof(got))) > 0)
 		total += (size_t)n;
 	(void)rig_await(&rig, TRANSMIT);
 	expect_output("late");
+	cr_assert_eq(vcon_n_lost(&console), 0);
 }
 
 Test(vcon, keeps_buffers_that_its_reader_does_not_take)
@@ -190,7 +193,7 @@ Test(vcon, drops_and_counts_what_no_reader_is_left_for)
 	add_output(RIG_BUFFERS, "as well");
 	rig_publish(&rig, TRANSMIT);
 	(void)rig_await(&rig, TRANSMIT);
-	cr_assert_eq(console.dropped, 11);
+	cr_assert_eq(vcon_n_lost(&console), 11);
 	cr_assert_eq(console.error, EPIPE);
 }
 
@@ -256,6 +259,21 @@ Test(vcon, reset_ends_a_read_that_waits)
 	add_input(RIG_BUFFERS, 8);
 	cr_assert_eq(write(writer, "again", 5), 5);
 	cr_assert_eq(rig_await(&rig, RECEIVE).len, 5);
+}
+
+/* A device that drains is asked again and again whether it has. */
+Test(vcon, cancels_a_read_once)
+{
+	unsigned before;
+
+	start();
+	add_input(RIG_BUFFERS, 8);
+	before = faults_counts().n_made;
+	cr_assert_not(vdev_drain(&console.vdev));
+	cr_assert_not(vdev_drain(&console.vdev));
+	rig_turn(&rig, false);
+	cr_assert_eq(faults_counts().n_made - before, 1);
+	cr_assert(vdev_drain(&console.vdev));
 }
 
 Test(vcon, tells_once_that_it_is_up)
