@@ -36,11 +36,11 @@ struct virtio {
 	struct gate *gate;           /* [any] */
 	struct ending_box *ending;   /* [any] */
 	uint8_t *pages;              /* [ro] */
-	unsigned n_events;           /* descriptors made so far */
+	unsigned n_events;           /* [ro] once the guest runs: descriptors made so far */
 	unsigned n_transports;       /* [ro] once the guest runs */
 	int doorbells[VIRTIO_DEVICES_MAX][VDEV_QUEUES_MAX]; /* [ro] */
-	struct loop loops[VIRTIO_LOOPS_MAX];
-	struct vmmio transports[VIRTIO_DEVICES_MAX];
+	struct loop loops[VIRTIO_LOOPS_MAX];                /* [any] as it says */
+	struct vmmio transports[VIRTIO_DEVICES_MAX];        /* [any] as it says */
 };
 
 /* Where a device is put. */

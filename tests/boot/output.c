@@ -3,7 +3,6 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,24 +14,11 @@
 
 TestSuite(output, .init = need_kvm);
 
-static struct run shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static struct run shell(const char *format, ...)
-{
-	char command[2048];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(command, sizeof(command), format, args);
-	va_end(args);
-	return run_program((const char *const[]){"/bin/sh", "-c", command, NULL}, NULL);
-}
-
 /* What the reader misses is kept as far as there is room, and the guest goes on meanwhile. */
 Test(output, waits_for_a_reader_that_sleeps_without_stopping_the_guest)
 {
-	struct run run = shell("%s run --report %s -f elf %s -- flood 100 | (sleep 2; wc -c)",
-			       mayfly_path(), scratch("report.json"), guest("act"));
+	struct run run = run_shell("%s run --report %s -f elf %s -- flood 100 | (sleep 2; wc -c)",
+				   mayfly_path(), scratch("report.json"), guest("act"));
 	char *report = read_file(scratch("report.json"), NULL);
 
 	cr_assert_eq(strtoul(run.out, NULL, 10), 102400u);
@@ -92,7 +78,7 @@ Test(output, that_waits_at_the_end_leaves_the_ending_as_it_was)
 
 Test(output, to_a_reader_that_is_gone_is_dropped_until_the_end)
 {
-	struct run run = shell(
+	struct run run = run_shell(
 		"(%s run -f elf %s -- flood 10 exit 5; echo status $? >&2) | head -c 10",
 		mayfly_path(), guest("act"));
 
@@ -155,29 +141,29 @@ Test(output, none_means_no_port_at_all)
 
 Test(output, closed_standard_descriptors_do_no_harm)
 {
-	struct run run = shell("%s run -f elf %s -- say x exit 6 <&- >&- 2>&-; echo $?",
-			       mayfly_path(), guest("act"));
+	struct run run = run_shell("%s run -f elf %s -- say x exit 6 <&- >&- 2>&-; echo $?",
+				   mayfly_path(), guest("act"));
 
 	cr_assert_str_eq(run.out, "6\n");
 }
 
 Test(output, a_full_disk_does_not_stop_the_guest)
 {
-	struct run run = shell("%s run -f elf %s -- say x exit 6 >/dev/full; echo $?",
-			       mayfly_path(), guest("act"));
+	struct run run = run_shell("%s run -f elf %s -- say x exit 6 >/dev/full; echo $?",
+				   mayfly_path(), guest("act"));
 
 	cr_assert_str_eq(run.out, "6\n");
 	cr_assert(has(run.err, "mayfly: 2 bytes of serial output were dropped: No space left on "
 			       "device\n"),
 		  "%s", run.err);
-	run = shell("%s run -f elf %s -- say x exit 6 1</dev/null; echo $? >&2", mayfly_path(),
-		    guest("act"));
+	run = run_shell("%s run -f elf %s -- say x exit 6 1</dev/null; echo $? >&2", mayfly_path(),
+			guest("act"));
 	cr_assert(has(run.err, "mayfly: 2 bytes of serial output were dropped: Bad file "
 			       "descriptor\n6\n"),
 		  "%s", run.err);
 	/* 1,024 bytes fit, in this shell's units. */
-	run = shell("ulimit -f 2; %s run --serial %s -f elf %s -- flood 5 exit 6; echo $?",
-		    mayfly_path(), scratch("serial.log"), guest("act"));
+	run = run_shell("ulimit -f 2; %s run --serial %s -f elf %s -- flood 5 exit 6; echo $?",
+			mayfly_path(), scratch("serial.log"), guest("act"));
 	cr_assert_str_eq(run.out, "6\n");
 	cr_assert(has(run.err, "bytes of serial output were dropped: File too large\n"), "%s",
 		  run.err);
@@ -213,8 +199,8 @@ Test(output, input_of_any_length_arrives_in_order)
 Test(output, input_comes_from_a_file_too)
 {
 	const char *path = write_file("input", "from a fileq", 12);
-	struct run run = shell("%s run -f elf %s -- echo-irq <%s", mayfly_path(), guest("act"),
-			       path);
+	struct run run = run_shell("%s run -f elf %s -- echo-irq <%s", mayfly_path(), guest("act"),
+				   path);
 
 	cr_assert_str_eq(run.out, "from a fileq\n");
 }
@@ -222,7 +208,7 @@ Test(output, input_comes_from_a_file_too)
 /* So `while read line; do mayfly run ...; done` sees all its lines. */
 Test(output, input_that_the_guest_does_not_read_stays_for_others)
 {
-	struct run run = shell("printf 'a\\nb\\n' | (%s run; cat)", mayfly_path());
+	struct run run = run_shell("printf 'a\\nb\\n' | (%s run; cat)", mayfly_path());
 
 	cr_assert_str_eq(run.out, "Hello from a mayfly.\na\nb\n");
 }

@@ -174,31 +174,42 @@ Test(virtio, console_file_is_no_other_file)
 /* The last output waits for a reader, as that of the serial port does. */
 Test(virtio, console_output_waits_for_a_slow_reader)
 {
-	char command[1024];
-	const char *const argv[] = {"/bin/sh", "-c", command, NULL};
-	struct run run;
+	struct run run = run_shell(
+		"%s run --serial=none --console=stdio %s -- write=131072 | (sleep 1; wc -c)",
+		mayfly_path(), guest("console"));
 
-	snprintf(command, sizeof(command),
-		 "%s run --serial=none --console=stdio %s -- write=131072 | (sleep 1; wc -c)",
-		 mayfly_path(), guest("console"));
-	run = run_program(argv, NULL);
 	cr_assert_eq(strtoul(run.out, NULL, 10), 131072, "%s%s", run.out, run.err);
 }
 
 Test(virtio, console_whose_reader_is_gone_drops_and_says_so)
 {
-	char command[1024];
-	const char *const argv[] = {"/bin/sh", "-c", command, NULL};
-	struct run run;
-
-	snprintf(
-		command, sizeof(command),
+	struct run run = run_shell(
 		"(%s run --serial=none --console=stdio --timeout=50s %s -- write=262144; echo $? >&2)"
 		" | true",
 		mayfly_path(), guest("console"));
-	run = run_program(argv, NULL);
+
 	cr_assert(has(run.err, "bytes of console output were dropped: nobody read them\n0\n"), "%s",
 		  run.err);
+}
+
+/* Neither the end nor the count of what was lost waits for it. */
+Test(virtio, console_whose_reader_is_stuck_holds_up_no_end)
+{
+	struct run run = run_shell(
+		"(%s run --serial=none --console=stdio --timeout=1s %s -- write=262144; echo $? >&2)"
+		" | sleep 5",
+		mayfly_path(), guest("console"));
+
+	cr_assert(has(run.err, "bytes of console output were dropped: nobody read them\n124\n"),
+		  "%s", run.err);
+}
+
+Test(virtio, wants_room_for_its_doorbells)
+{
+	struct run run = run_shell("ulimit -n 100; %s run --rng=on", mayfly_path());
+
+	cr_assert_eq(run.status, 126);
+	cr_assert(has(run.err, "doorbells want descriptors 128 to 255 (ulimit -n)"), "%s", run.err);
 }
 
 Test(virtio, entropy_comes_from_the_host)

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -231,6 +232,17 @@ struct run run_program(const char *const argv[], const char *input)
 			cr_log_info("its input was closed\n");
 	}
 	return process_finish(&process);
+}
+
+struct run run_shell(const char *format, ...)
+{
+	char command[2048];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(command, sizeof(command), format, args);
+	va_end(args);
+	return run_program((const char *const[]){"/bin/sh", "-c", command, NULL}, NULL);
 }
 
 void process_fill_err(const struct process *process)

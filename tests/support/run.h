@@ -64,6 +64,9 @@ struct run run_program(const char *const argv[], const char *input);
 #define RUN_INPUT(input, ...)                                                                      \
 	run_program((const char *const[]){mayfly_path(), __VA_ARGS__, NULL}, input)
 
+/* A shell with this command. */
+struct run run_shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* `mayfly run act -- ACTS`, with further options before. */
 #define ACT(...) RUN("run", "-f", "elf", guest("act"), "--", __VA_ARGS__)
 
