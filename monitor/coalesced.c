@@ -27,7 +27,8 @@ void coalesced_take(struct coalesced *coalesced)
 	struct kvm_coalesced_mmio_ring *ring;
 	uint32_t first;
 
-	if (!atomic_load_explicit(&coalesced->on, memory_order_relaxed))
+	/* Acquires: begin() has found the ring before. */
+	if (!atomic_load_explicit(&coalesced->on, memory_order_acquire))
 		return;
 	pthread_mutex_lock(&coalesced->lock);
 	ring = coalesced->ring;

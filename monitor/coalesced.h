@@ -25,14 +25,15 @@
 #define COALESCED_STALL_MAX 64 /* bytes in a tick, by a driver that waits for each few of them */
 
 struct coalesced {
-	int vm_fd;                            /* [ro] */
-	const void *run;                      /* [ro] vCPU 0's pages, which the ring is one of */
-	const struct bus *pio;                /* [ro] */
-	struct kvm_coalesced_mmio_ring *ring; /* [any] under `lock`; NULL: not looked for yet */
-	_Atomic bool on;                      /* [control] writes */
-	bool given_up;                        /* [control] it cannot be, or does harm */
-	_Atomic unsigned n_taken;             /* [any] writes carried out since the last tick */
-	pthread_mutex_t lock;                 /* of whoever empties the ring */
+	int vm_fd;             /* [ro] */
+	const void *run;       /* [ro] vCPU 0's pages, which the ring is one of */
+	const struct bus *pio; /* [ro] */
+	struct kvm_coalesced_mmio_ring
+		*ring;            /* [control] writes, before `on`; [any] under `lock` */
+	_Atomic bool on;          /* [control] writes */
+	bool given_up;            /* [control] it cannot be, or does harm */
+	_Atomic unsigned n_taken; /* [any] writes carried out since the last tick */
+	pthread_mutex_t lock;     /* of whoever empties the ring */
 };
 
 /* Carries out what KVM has collected. Any thread; before anything else of an exit. */

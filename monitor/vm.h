@@ -104,8 +104,8 @@ MUST_CHECK int vm_set_entry(struct vm *vm, struct cpuid_host *host, const struct
 			    struct err *err);
 
 /*
- * Starts the threads of vCPUs 1 and up, and waits until each is under its final filter; the guest does
- * not run before vm_run(). Errors: the host's.
+ * Starts the threads of vCPUs 1 and up and of the loops, and waits until each is under its final
+ * filter; the guest does not run before vm_run(). Errors: the host's.
  */
 MUST_CHECK int vm_start(struct vm *vm, struct err *err);
 
