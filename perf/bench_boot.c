@@ -17,15 +17,18 @@
 #include "base/scope.h"
 #include "perf/report_boot.h"
 
-#define FOLDER     "build/bench"
-#define GREETING   "Hello from a mayfly"
-#define SOLO5_SAYS "            |      ___|"
-#define PVH_GUEST  "build/guests/hello-pvh"
-#define ARGV(...)  ((const char *const[]){__VA_ARGS__, NULL})
-#define MAYFLY     "build/bench/programs/mayfly"
-#define ROUNDS     100
-#define WORDS_MAX  32
-#define ROWS_MAX   16
+#define FOLDER        "build/bench"
+#define GREETING      "Hello from a mayfly"
+#define SOLO5_SAYS    "            |      ___|"
+#define PVH_GUEST     "build/guests/hello-pvh"
+#define DEVICES_GUEST "build/guests/devices" /* uses each device once */
+#define DISK          "build/bench/boot.img"
+#define DISK_LEN      (1 << 20)
+#define ARGV(...)     ((const char *const[]){__VA_ARGS__, NULL})
+#define MAYFLY        "build/bench/programs/mayfly"
+#define ROUNDS        100
+#define WORDS_MAX     32
+#define ROWS_MAX      16
 
 /* The leanest microvm that boots a PVH image: no firmware options, no legacy devices but the port. */
 static const char qemu_machine[] =
@@ -49,6 +52,11 @@ static const struct program programs[] = {
 	{"mayfly-strict", "mayfly, strict jail", ARGV(MAYFLY, "run", "--jail=strict"), GREETING, 0,
 	 true},
 	{"mayfly-pvh", "mayfly, PVH image", ARGV(MAYFLY, "run", PVH_GUEST), GREETING, 0, true},
+	{"mayfly-library", "the next without devices",
+	 ARGV(MAYFLY, "run", DEVICES_GUEST, "--", "none"), GREETING, 0, true},
+	{"mayfly-devices", "mayfly, with devices",
+	 ARGV(MAYFLY, "run", "-d", DISK, "--console=stdio", "--rng=on", DEVICES_GUEST), GREETING, 0,
+	 true},
 	/* For work on mayfly itself: the build that a change is compared with. */
 	{"before", "mayfly, before", ARGV("$MAYFLY_BEFORE", "run"), GREETING, 0, true},
 	{"solo5", "solo5-hvt", ARGV("solo5-hvt", "--mem=128", "$SOLO5_GUEST"), SOLO5_SAYS, 0,
@@ -70,10 +78,12 @@ static const struct program programs[] = {
 	 GREETING, 1, false},
 };
 
-/* What mayfly may cost beyond what the kernel takes for the same. */
+/* What mayfly may cost beyond what the kernel takes for the same; and its devices beyond that. */
 static const struct target targets[] = {
 	{"without the jail", "mayfly-off", "floor", 1.2},
 	{"with it", "mayfly", "floor-jailed", 1.3},
+	{"disk, console and entropy", "mayfly-devices", "mayfly", 1.5},
+	{"the same", "mayfly-devices", "mayfly-library", 1.5},
 };
 
 /* A row of the table that can run here. */
@@ -136,6 +146,17 @@ static void write_firecracker_config(void)
 	fclose(file);
 }
 
+static void write_disk(void)
+{
+	static const char zeros[DISK_LEN];
+	FILE *file = fopen(DISK, "we");
+
+	if (file == NULL)
+		return;
+	fwrite(zeros, 1, sizeof(zeros), file);
+	fclose(file);
+}
+
 /* One run that is not timed, to warm the caches; a program of others that fails is left out. */
 static bool try_out(struct row *row)
 {
@@ -178,23 +199,11 @@ static unsigned choose_rows(struct row rows[ROWS_MAX], unsigned n_rounds, char *
 	return n;
 }
 
-static void shuffle(unsigned *order, unsigned n)
-{
-	for (unsigned i = n; i > 1; i--) {
-		unsigned j = (unsigned)random() % i, kept = order[i - 1];
-
-		order[i - 1] = order[j];
-		order[j] = kept;
-	}
-}
-
 static void run_round(struct row *rows, unsigned n_rows)
 {
 	unsigned order[ROWS_MAX];
 
-	for (unsigned i = 0; i < n_rows; i++)
-		order[i] = i;
-	shuffle(order, n_rows);
+	sample_order(order, n_rows);
 	for (unsigned i = 0; i < n_rows; i++) {
 		struct row *row = &rows[order[i]];
 		struct figures *figures = &row->figures;
@@ -222,6 +231,7 @@ int main(int argc, char **argv)
 	setlinebuf(stdout);
 	mkdir(FOLDER, 0777);
 	write_firecracker_config();
+	write_disk();
 	n_rows = choose_rows(rows, n_rounds, argv + (argc < 3 ? argc : 3));
 	printf("%u rounds in random order, seed %u\n\n", n_rounds, seed);
 	srandom(seed);

@@ -34,7 +34,7 @@ $(PERF_OUT)/mayfly: $(BUILD)/release/mayfly
 $(PERF_OUT)/noop $(PERF_OUT)/floor_boot: $(PERF_OUT)/%: $(PERF_OUT)/linked/%
 	@cp $< $@
 
-BENCH_BOOT := $(patsubst %,$(PERF_OUT)/%.o,bench_boot census figures report_boot sample)
+BENCH_BOOT := $(patsubst %,$(PERF_OUT)/%.o,bench_boot census figures report report_boot sample)
 
 $(PERF_OUT)/%.o: perf/%.c tools/flags.mk perf/perf.mk | $(BUILD)/deps-bench
 	@mkdir -p $(@D)
@@ -43,7 +43,12 @@ $(PERF_OUT)/%.o: perf/%.c tools/flags.mk perf/perf.mk | $(BUILD)/deps-bench
 $(PERF_OUT)/bench_boot: $(BENCH_BOOT)
 	$(call say,LD,$@) gcc $^ -ljansson -o $@
 
--include $(BENCH_BOOT:.o=.d)
+BENCH_BLOCK := $(patsubst %,$(PERF_OUT)/%.o,bench_block report report_block sample)
+
+$(PERF_OUT)/bench_block: $(BENCH_BLOCK)
+	$(call say,LD,$@) gcc $^ -ljansson -o $@
+
+-include $(BENCH_BOOT:.o=.d) $(BENCH_BLOCK:.o=.d)
 
 .PHONY: bench-boot run-bench-boot
 bench-boot: | $(BUILD)/deps-bench ## time to the first byte and to the end, beside floor and peers
@@ -53,6 +58,21 @@ run-bench-boot: $(PERF_OUT)/bench_boot $(PERF_OUT)/noop $(PERF_OUT)/floor_boot $
 	@$(PERF_OUT)/bench_boot $(ROUNDS) $(SEED) $(ONLY)
 	@gnuplot -c perf/boot.gp $(BENCH_OUT)/boot.dat $(BENCH_OUT)/boot.svg
 	@echo "$(BENCH_OUT)/boot.json $(BENCH_OUT)/boot.svg"
+
+.PHONY: bench-block run-bench-block
+bench-block: | $(BUILD)/deps-bench $(BUILD)/deps-bench-block ## what a disk gives and costs, beside fio and QEMU
+	@$(MAKE) run-bench-block
+
+# A round takes a minute: a few do. What devices cost the smallest run is bench-boot's to say.
+SECONDS ?= 2
+DIRECT  ?= 0
+BLOCK_ROUNDS = $(if $(filter file,$(origin ROUNDS)),5,$(ROUNDS))
+
+run-bench-block: $(PERF_OUT)/bench_block $(PERF_OUT)/bench_boot $(PERF_OUT)/mayfly guests
+	@$(PERF_OUT)/bench_block $(BLOCK_ROUNDS) $(SEED) $(SECONDS) $(DIRECT)
+	@gnuplot -c perf/block.gp $(BENCH_OUT)/block.dat $(BENCH_OUT)/block.svg
+	@echo "$(BENCH_OUT)/block.json $(BENCH_OUT)/block.svg"
+	@$(PERF_OUT)/bench_boot 100 $(SEED) mayfly mayfly-library mayfly-devices
 
 .PHONY: bench-access
 bench-access: $(PERF_OUT)/bench_access ## exits and time of one access to a device's register

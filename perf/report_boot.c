@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "perf/report_boot.h"
 
-#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/utsname.h>
-#include <unistd.h>
+
+#include "perf/report.h"
 
 #define NAME_WIDTH 24
 #define ROUNDS_MIN 50 /* from which on the p50 of two runs agree */
@@ -105,6 +104,7 @@ void report_print(const struct results *results)
 	putchar('\n');
 	for (unsigned i = 0; i < results->n_targets; i++)
 		print_target(results, &results->targets[i]);
+	report_print_machine();
 	if (results->n_rounds < ROUNDS_MIN)
 		printf("%u rounds: a verdict needs %u, for less is noise\n", results->n_rounds,
 		       ROUNDS_MIN);
@@ -149,15 +149,6 @@ static json_t *target_to_json(const struct results *results, const struct target
 			 first <= target->limit && end <= target->limit);
 }
 
-static json_t *machine_to_json(void)
-{
-	struct utsname host;
-
-	uname(&host);
-	return json_pack("{s:s, s:s, s:i}", "kernel", host.release, "architecture", host.machine,
-			 "processors", (int)sysconf(_SC_NPROCESSORS_ONLN));
-}
-
 static json_t *results_to_json(const struct results *results)
 {
 	json_t *programs = json_array(), *targets = json_array();
@@ -167,7 +158,7 @@ static json_t *results_to_json(const struct results *results)
 	for (unsigned i = 0; i < results->n_targets; i++)
 		json_array_append_new(targets, target_to_json(results, &results->targets[i]));
 	return json_pack("{s:s, s:o, s:I, s:i, s:o, s:o}", "benchmark", "boot", "machine",
-			 machine_to_json(), "seed", (json_int_t)results->seed, "rounds",
+			 report_machine(), "seed", (json_int_t)results->seed, "rounds",
 			 (int)results->n_rounds, "programs", programs, "targets", targets);
 }
 
@@ -201,21 +192,10 @@ static void write_data(const struct results *results, FILE *file)
 	}
 }
 
-static FILE *create(const char *folder, const char *name)
-{
-	char path[512];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	file = fopen(path, "we");
-	if (file == NULL)
-		fprintf(stderr, "bench: %s: %s\n", path, strerror(errno));
-	return file;
-}
-
 int report_write(const struct results *results, const char *folder)
 {
-	FILE *json_file = create(folder, "boot.json"), *data = create(folder, "boot.dat");
+	FILE *json_file = report_create(folder, "boot.json"),
+	     *data = report_create(folder, "boot.dat");
 	json_t *json = results_to_json(results);
 	bool written = json_file != NULL && data != NULL;
 

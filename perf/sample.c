@@ -8,6 +8,7 @@
 #include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/resource.h>
@@ -23,6 +24,8 @@ struct output {
 	size_t len;
 	char bytes[OUTPUT_MAX];
 };
+
+static struct output output; /* of the last run */
 
 static double now_ms(void)
 {
@@ -53,13 +56,13 @@ static pid_t start(const char *const argv[], int out)
 }
 
 /* Reads what is there; false at the end of the output. */
-static bool read_some(int fd, struct output *output)
+static bool read_some(int fd)
 {
-	ssize_t n = read(fd, output->bytes + output->len, OUTPUT_MAX - 1 - output->len);
+	ssize_t n = read(fd, output.bytes + output.len, OUTPUT_MAX - 1 - output.len);
 
 	if (n <= 0)
 		return false;
-	output->len += (size_t)n;
+	output.len += (size_t)n;
 	return true;
 }
 
@@ -67,18 +70,18 @@ static bool read_some(int fd, struct output *output)
  * When the first byte of the greeting came, or 0 where it never did. What is read is a byte of it if
  * all that stands after the monitor's own words is how the greeting begins.
  */
-static double await_greeting(int fd, const char *greeting, struct output *output)
+static double await_greeting(int fd, const char *greeting)
 {
 	struct pollfd readable = {.fd = fd, .events = POLLIN};
 
-	while (poll(&readable, 1, PATIENCE_MS) > 0 && read_some(fd, output)) {
+	while (poll(&readable, 1, PATIENCE_MS) > 0 && read_some(fd)) {
 		double now = now_ms();
 
-		for (size_t at = 0; at < output->len; at++) {
-			size_t len = output->len - at;
+		for (size_t at = 0; at < output.len; at++) {
+			size_t len = output.len - at;
 
 			len = len < strlen(greeting) ? len : strlen(greeting);
-			if (memcmp(output->bytes + at, greeting, len) == 0)
+			if (memcmp(output.bytes + at, greeting, len) == 0)
 				return now;
 		}
 	}
@@ -105,10 +108,9 @@ static double to_ms(struct timeval time)
 	return (double)time.tv_sec * 1e3 + (double)time.tv_usec / 1e3;
 }
 
-static bool check(const char *const argv[], const char *greeting, int status, int wanted,
-		  const struct output *output)
+static bool check(const char *const argv[], const char *greeting, int status, int wanted)
 {
-	bool greeted = greeting == NULL || strstr(output->bytes, greeting) != NULL;
+	bool greeted = greeting == NULL || strstr(output.bytes, greeting) != NULL;
 
 	if (greeted && status == wanted)
 		return true;
@@ -120,7 +122,6 @@ static bool check(const char *const argv[], const char *greeting, int status, in
 bool sample_take(const char *const argv[], const char *greeting, int wanted,
 		 struct sample *ret_sample)
 {
-	static struct output output;
 	double started, first = 0;
 	struct rusage usage = {0};
 	int fds[2], status;
@@ -133,18 +134,35 @@ bool sample_take(const char *const argv[], const char *greeting, int wanted,
 	pid = start(argv, fds[1]);
 	close(fds[1]);
 	if (pid > 0 && greeting != NULL)
-		first = await_greeting(fds[0], greeting, &output);
+		first = await_greeting(fds[0], greeting);
 	if (pid > 0 && greeting != NULL && first == 0)
 		kill(pid, SIGKILL);
 	status = pid > 0 ? await_end(pid, &usage) : -1;
 	*ret_sample = (struct sample){.first_ms = first > 0 ? first - started : 0,
 				      .end_ms = now_ms() - started};
-	while (read_some(fds[0], &output))
+	while (read_some(fds[0]))
 		;
 	output.bytes[output.len] = '\0';
 	close(fds[0]);
-	if (!check(argv, greeting, status, wanted, &output))
+	if (!check(argv, greeting, status, wanted))
 		return false;
 	ret_sample->cpu_ms = to_ms(usage.ru_utime) + to_ms(usage.ru_stime);
 	return true;
+}
+
+void sample_order(unsigned *ret_order, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		ret_order[i] = i;
+	for (unsigned i = n; i > 1; i--) {
+		unsigned j = (unsigned)random() % i, kept = ret_order[i - 1];
+
+		ret_order[i - 1] = ret_order[j];
+		ret_order[j] = kept;
+	}
+}
+
+const char *sample_output(void)
+{
+	return output.bytes;
 }

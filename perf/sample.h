@@ -23,4 +23,10 @@ struct sample {
 bool sample_take(const char *const argv[], const char *greeting, int status,
 		 struct sample *ret_sample);
 
+/* The numbers below `n` in an order by random(). */
+void sample_order(unsigned *ret_order, unsigned n);
+
+/* What the last run wrote to standard output, up to the next one. */
+const char *sample_output(void);
+
 #endif
