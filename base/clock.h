@@ -3,12 +3,16 @@
 #ifndef MAYFLY_BASE_CLOCK_H
 #define MAYFLY_BASE_CLOCK_H
 
+#include <poll.h>
 #include <stdint.h>
 #include <time.h>
 
 #define CLOCK_SECOND      INT64_C(1000000000)
 #define CLOCK_MILLISECOND INT64_C(1000000)
 #define CLOCK_NEVER       INT64_MAX
+
+/* For those who wait for another thread that is at it. */
+#define CLOCK_MOMENT 20000
 
 /* Nanoseconds of CLOCK_MONOTONIC. */
 static inline int64_t clock_ns(void)
@@ -30,6 +34,14 @@ static inline int clock_poll_ms(int64_t at_ns)
 		return 0;
 	left = (left - 1) / CLOCK_MILLISECOND + 1;
 	return left > INT32_MAX ? INT32_MAX : (int)left;
+}
+
+/* Sleeps that long, less than a second; a signal ends it early. By a call that every filter lets pass. */
+static inline void clock_pause(long ns)
+{
+	const struct timespec moment = {.tv_nsec = ns};
+
+	ppoll(NULL, 0, &moment, NULL);
 }
 
 #endif

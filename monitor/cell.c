@@ -2,7 +2,6 @@
 #include "monitor/cell.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -76,7 +75,7 @@ static int await_admission(struct err *err)
 	return 0;
 }
 
-/* What is said is the supervisor's to say; but a sanitizer says it itself, and a debugger's cell may. */
+/* What is said, the supervisor says; but a sanitizer does so itself, and a debugger's cell may. */
 static bool needs_stderr(void)
 {
 	return WITH_SANITIZER || cell.spec->jail->mode == JAIL_OFF ||
@@ -395,9 +394,7 @@ static void run(void)
 /* Most have nothing left to do, and are done in a moment; who waits for a reader can wait longer. */
 static void await_devices(unsigned n_waits)
 {
-	const struct timespec wait = {.tv_nsec = n_waits < SHORT_WAITS ? 20000 : 5000000};
-
-	ppoll(NULL, 0, &wait, NULL);
+	clock_pause(n_waits < SHORT_WAITS ? CLOCK_MOMENT : 5 * CLOCK_MILLISECOND);
 }
 
 /* What is kept goes to a slow reader, as long as the supervisor has the patience. */

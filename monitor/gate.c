@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "monitor/gate.h"
 
-#include <poll.h>
 #include <stdatomic.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "monitor/vcpu.h"
-
-static void pause_shortly(void)
-{
-	const struct timespec moment = {.tv_nsec = 20000};
-
-	ppoll(NULL, 0, &moment, NULL);
-}
 
 void gate_close(struct gate *gate)
 {
@@ -21,7 +13,7 @@ void gate_close(struct gate *gate)
 	for (unsigned i = 0; i < gate->n_vcpus; i++)
 		while (atomic_load(&gate->vcpus[i].in_guest)) {
 			vcpu_kick(&gate->vcpus[i]);
-			pause_shortly();
+			clock_pause(CLOCK_MOMENT);
 		}
 }
 
@@ -40,7 +32,7 @@ void gate_enter(const struct gate *gate, _Atomic bool *in_guest)
 	atomic_store(in_guest, true);
 	while (atomic_load(&gate->closed)) {
 		atomic_store(in_guest, false);
-		pause_shortly();
+		clock_pause(CLOCK_MOMENT);
 		atomic_store(in_guest, true);
 	}
 }

@@ -4,12 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
-#include <poll.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -17,13 +15,6 @@
 /* A vCPU that resets a device waits first in short steps, then in long ones, two seconds in all. */
 #define SHORT_WAITS 50
 #define LONG_WAITS  2000
-
-static void pause_for(long ns)
-{
-	const struct timespec moment = {.tv_nsec = ns};
-
-	ppoll(NULL, 0, &moment, NULL);
-}
 
 static struct loop *loop_of(struct virtio *virtio, unsigned index)
 {
@@ -78,7 +69,7 @@ static bool wait_for_loop(void *host, unsigned n_waits)
 
 	if (ending_get(virtio->ending, NULL) != END_NONE || n_waits >= SHORT_WAITS + LONG_WAITS)
 		return false;
-	pause_for(n_waits < SHORT_WAITS ? 20000 : CLOCK_MILLISECOND);
+	clock_pause(n_waits < SHORT_WAITS ? CLOCK_MOMENT : CLOCK_MILLISECOND);
 	return true;
 }
 
@@ -228,7 +219,7 @@ int virtio_start(struct virtio *virtio, struct err *err)
 		ret = loop_start(&virtio->loops[i], err);
 	for (unsigned i = 0; i < n_loops(virtio) && ret == 0; i++)
 		while (!atomic_load(&virtio->loops[i].sealed))
-			pause_for(20000);
+			clock_pause(CLOCK_MOMENT);
 	return ret;
 }
 

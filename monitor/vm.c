@@ -9,7 +9,6 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/ioctl.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "boot-proto/layout_x86_64.h"
@@ -298,7 +297,6 @@ static void *vcpu_thread(void *argument)
 
 static int start_threads(struct vm *vm, struct err *err)
 {
-	const struct timespec moment = {.tv_nsec = 20000};
 	sigset_t others, before;
 	pthread_t thread;
 	int ret = 0;
@@ -315,7 +313,7 @@ static int start_threads(struct vm *vm, struct err *err)
 		ret = virtio_start(&vm->virtio, err);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	while (ret == 0 && atomic_load(&vm->n_sealed) < vm->config->n_vcpus - 1)
-		ppoll(NULL, 0, &moment, NULL);
+		clock_pause(CLOCK_MOMENT);
 	return ret;
 }
 
@@ -349,13 +347,11 @@ static bool all_parked(const struct vm *vm)
 
 void vm_stop(struct vm *vm, int timeout_ms)
 {
-	const struct timespec millisecond = {.tv_nsec = 1000000};
-
 	vcpu_park(&vm->vcpus[0]);
 	for (unsigned i = 1; i < vm->config->n_vcpus; i++)
 		vcpu_kick(&vm->vcpus[i]);
 	while (!all_parked(vm) && timeout_ms-- > 0)
-		ppoll(NULL, 0, &millisecond, NULL);
+		clock_pause(CLOCK_MILLISECOND);
 	coalesced_take(&vm->coalesced);
 	virtio_stop(&vm->virtio);
 }
