@@ -22,8 +22,8 @@ struct cmdline_parts {
 /*
  * Writes the final command line to `ret_cmdline`, LAYOUT_CMDLINE_MAX bytes. Linux gets, before the
  * user's words and except for keys that these hold: console=ttyS0 where there is a serial port,
- * reboot=k panic=1 pci=off, and root=/dev/vda with rw or ro where there is a root. Every image is told there of virtio devices that no ACPI table announces.
- * Errors: -EINVAL if it gets too long.
+ * reboot=k panic=1 pci=off, and root=/dev/vda with rw or ro where there is a root. Every image is told
+ * there of virtio devices that no ACPI table announces. Errors: -EINVAL if it gets too long.
  */
 MUST_CHECK int cmdline_compose(const struct cmdline_parts *parts, char *ret_cmdline,
 			       struct err *err);

@@ -3,8 +3,8 @@
  * cell.h - the process the guest lives in: it knows numbers and descriptors, no path. Cell, control
  * thread.
  *
- * It gives up what it inherited and confines itself, makes the VM, parses the image, runs the guest, and tells the
- * supervisor how that ended. It allocates nothing once the guest runs.
+ * It gives up what it inherited and confines itself, makes the VM, parses the image, runs the guest,
+ * and tells the supervisor how that ended. It allocates nothing once the guest runs.
  */
 #ifndef MAYFLY_MONITOR_CELL_H
 #define MAYFLY_MONITOR_CELL_H

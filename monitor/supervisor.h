@@ -12,7 +12,10 @@
 
 #include "monitor/config.h"
 
-/* Carries out one run, begun at this moment of clock_ns(). Returns the exit status of the program; all has been said. */
+/*
+ * Carries out one run, begun at this moment of clock_ns(). Returns the exit status of the program; all
+ * has been said.
+ */
 int supervisor_run(const struct config *config, int64_t started_ns);
 
 #endif

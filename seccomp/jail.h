@@ -109,9 +109,8 @@ struct jail jail_plan(enum jail_mode mode, enum jail_core core, uid_t uid, gid_t
 
 /*
  * Makes the cell's process: like fork(), 0 in the cell and in the supervisor the cell's pid, with a
- * descriptor of it. What
- * the host refuses of the namespaces is left out of `holds`, on both sides. The supervisor has one
- * thread. Errors: the host's; with `strict` also a namespace that could not be had, in words.
+ * descriptor of it. What the host refuses of the namespaces is left out of `holds`, on both sides. The
+ * supervisor has one thread. Errors: the host's; with `strict` also a namespace that could not be had, in words.
  */
 MUST_CHECK int jail_spawn(struct jail *jail, pid_t *ret_pid, int *ret_pid_fd, struct err *err);
 

@@ -184,7 +184,7 @@ static void go_live(struct vmmio *vmmio)
 	vmmio->host_ops->call_loop(vmmio->host, vmmio);
 }
 
-/* A driver that asks for what was not offered sees FEATURES_OK stay clear. [virtio 1.2 §3.1.1 step 6] */
+/* Who asks for what was not offered sees FEATURES_OK stay clear. [virtio 1.2 §3.1.1 step 6] */
 static bool accepts_features(const struct vmmio *vmmio, uint64_t features)
 {
 	return (features & ~offered(vmmio)) == 0 &&
