@@ -11,6 +11,10 @@
  *
  * Requests in flight at once may be done in any order; one that is started after another's `done` sees
  * what that one did. A flush makes everything durable whose `done` was before its start.
+ *
+ * Where a sync fails, the kernel takes what it could not write for written: the next sync succeeds, and
+ * the bytes are lost. [fsync(2)] So no flush succeeds from then on, until there is another file. It also
+ * tells only one of two syncs at once, so a file has one at a time.
  */
 #ifndef MAYFLY_IOURING_BLOCK_H
 #define MAYFLY_IOURING_BLOCK_H
@@ -45,7 +49,7 @@ struct block_request {
 	uint64_t first, last;       /* overlay: clusters that it writes */
 	uint64_t part, part_done;   /* overlay: bytes of the operation in flight */
 	struct iovec bounce;        /* overlay: for operations on our own bytes */
-	struct block_request *next; /* overlay: in the list of claims, or of those that wait */
+	struct block_request *next; /* in the list of claims (overlay), or of those that wait */
 };
 
 struct block;
@@ -61,6 +65,7 @@ struct block {
 	/* A request is done: 0, or -errno; -EOPNOTSUPP where the disk cannot discard or zero. */
 	void (*done)(void *owner, struct block_request *request, int result);
 	void *owner;
+	int sync_error; /* of the first sync that failed, or 0: what every flush ends with */
 };
 
 static inline void block_start(struct block *block, struct block_request *request)

@@ -541,6 +541,8 @@ static void overlay_step(struct block *block, struct block_request *request, int
 	case BLOCK_FAILED:
 		if (request->op == BLOCK_FLUSH)
 			unstage_map(overlay);
+		if (request->op == BLOCK_FLUSH && request->step != STEP_MAP)
+			overlay->block.sync_error = error;
 		finish(overlay, request, error);
 		return;
 	case BLOCK_GOES_ON:
@@ -563,6 +565,9 @@ static void start_or_wait(struct block_overlay *overlay, struct block_request *r
 	if (request->op == BLOCK_FLUSH && overlay->memory == NULL) {
 		if (overlay->flushing)
 			wait(overlay, request);
+		else if (overlay->block.sync_error != 0)
+			overlay->block.done(overlay->block.owner, request,
+					    overlay->block.sync_error);
 		else
 			start_flush(overlay, request);
 		return;

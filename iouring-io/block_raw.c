@@ -59,14 +59,53 @@ static void submit(struct block_raw *raw, struct block_request *request)
 	}
 }
 
+/* One sync for all flushes that came during the last one. */
+static void sync_waiting(struct block_raw *raw)
+{
+	if (raw->syncing != NULL || raw->waiting == NULL)
+		return;
+	raw->syncing = raw->waiting;
+	raw->waiting = NULL;
+	submit(raw, raw->syncing);
+}
+
+static void end_sync(struct block_raw *raw, int result)
+{
+	struct block_request *list = raw->syncing;
+
+	raw->syncing = NULL;
+	if (raw->block.sync_error == 0)
+		raw->block.sync_error = result;
+	while (list != NULL) {
+		struct block_request *request = list;
+
+		list = request->next;
+		raw->block.done(raw->block.owner, request, raw->block.sync_error);
+	}
+	sync_waiting(raw);
+}
+
+static void end(struct block_raw *raw, struct block_request *request, int result)
+{
+	if (request->op == BLOCK_FLUSH)
+		end_sync(raw, result);
+	else
+		raw->block.done(raw->block.owner, request, result);
+}
+
 static void raw_start(struct block *block, struct block_request *request)
 {
 	struct block_raw *raw = to_raw(block);
 
-	if (raw->has_file)
-		submit(raw, request);
-	else
+	if (!raw->has_file) {
 		block->done(block->owner, request, request->op == BLOCK_FLUSH ? 0 : -EIO);
+	} else if (request->op == BLOCK_FLUSH) {
+		request->next = raw->waiting;
+		raw->waiting = request;
+		sync_waiting(raw);
+	} else {
+		submit(raw, request);
+	}
 }
 
 static void raw_step(struct block *block, struct block_request *request, int32_t result)
@@ -87,7 +126,7 @@ static void raw_step(struct block *block, struct block_request *request, int32_t
 		submit(raw, request);
 		return;
 	case BLOCK_FAILED:
-		block->done(block->owner, request, error);
+		end(raw, request, error);
 		return;
 	case BLOCK_GOES_ON:
 	default:
@@ -101,7 +140,7 @@ static void raw_step(struct block *block, struct block_request *request, int32_t
 	if (is_transfer && request->len > 0)
 		submit(raw, request);
 	else
-		block->done(block->owner, request, 0);
+		end(raw, request, 0);
 }
 
 static const struct block_ops raw_ops = {.start = raw_start, .step = raw_step};
@@ -125,6 +164,7 @@ int block_raw_swap(struct block_raw *raw, int fd)
 	int ret = ring_swap_file(raw->block.ring, raw->file, fd);
 
 	if (ret == 0) {
+		raw->block.sync_error = 0;
 		raw->has_file = true;
 		raw->has_direct = false;
 	}

@@ -23,6 +23,8 @@ struct block_raw {
 	bool has_file;
 	bool has_direct;
 	uint32_t memory_align, offset_align;
+	struct block_request *syncing; /* flushes that wait for the sync in flight, */
+	struct block_request *waiting; /* and for the next one */
 };
 
 /* Set-up; `raw->block` has its ring, done and owner. Errors: the ring's. */

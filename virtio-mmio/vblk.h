@@ -8,7 +8,8 @@
  *
  * A driver that does not want VIRTIO_BLK_F_FLUSH gets a disk without a cache: each write is made
  * durable before it is answered. VIRTIO_BLK_F_CONFIG_WCE is not offered: with FLUSH there is nothing to
- * be gained by switching.
+ * be gained by switching. A flush that failed is the end of all flushes (block.h), also for the next
+ * driver; vblk_swap() begins anew.
  */
 #ifndef MAYFLY_VIRTIO_VBLK_H
 #define MAYFLY_VIRTIO_VBLK_H

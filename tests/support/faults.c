@@ -39,6 +39,7 @@ static struct {
 	unsigned refused_flags;
 	int setup_error;
 	struct faults_counts counts;
+	struct faults_watcher watcher;
 	struct io_uring *uring;
 } state;
 
@@ -97,6 +98,11 @@ struct faults_counts faults_counts(void)
 struct io_uring *faults_uring(void)
 {
 	return state.uring;
+}
+
+void faults_watch(const struct faults_watcher *watcher)
+{
+	state.watcher = *watcher;
 }
 
 static void hold(const struct held *held)
@@ -164,6 +170,8 @@ static void meet(struct io_uring_sqe *sqe)
 	uint8_t op = sqe->opcode;
 
 	state.counts.n_made++;
+	if (state.watcher.made != NULL)
+		state.watcher.made(sqe);
 	for (unsigned i = 0; i < state.n_faults; i++) {
 		if (state.faults[i].op != op)
 			continue;
@@ -234,6 +242,8 @@ unsigned __wrap_ring_kernel_reap(struct io_uring *uring, struct ring_done *ret_d
 	for (unsigned i = n, n_end = n + n_real; i < n_end; i++)
 		if (!keep(&ret_done[i]))
 			ret_done[n++] = ret_done[i];
+	for (unsigned i = 0; i < n && state.watcher.done != NULL; i++)
+		state.watcher.done(ret_done[i].user_data, ret_done[i].result);
 	return n;
 }
 

@@ -56,6 +56,17 @@ void faults_refuse_setup(unsigned flags, int error);
 
 struct faults_counts faults_counts(void);
 
+/*
+ * Is told of each operation as it was asked for, before a fault strikes it, and of each completion that
+ * the ring gets. An operation keeps its user_data for itself until it is done.
+ */
+struct faults_watcher {
+	void (*made)(const struct io_uring_sqe *sqe);
+	void (*done)(uint64_t user_data, int32_t result);
+};
+
+void faults_watch(const struct faults_watcher *watcher);
+
 /* The ring that was made last. */
 struct io_uring *faults_uring(void);
 

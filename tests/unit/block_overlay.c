@@ -419,7 +419,6 @@ Test(block_overlay, a_flush_writes_the_map_between_two_syncs)
 	cr_assert_eq(faults_counts().n_made - n, 1);
 }
 
-/* Each operation of a flush fails once: the next flush does it all. */
 static void flush_fails(uint8_t op, unsigned nth)
 {
 	const struct fault fault = {.op = op, .nth = nth, .kind = FAULT_ERROR, .value = EIO};
@@ -428,24 +427,57 @@ static void flush_fails(uint8_t op, unsigned nth)
 	cr_assert_eq(writes(512, CLUSTER), 0);
 	faults_add(&fault);
 	cr_assert_eq(host_do(BLOCK_FLUSH, 0, NULL, 0), -EIO);
-	cr_assert_eq(host_do(BLOCK_FLUSH, 0, NULL, 0), 0);
-	restart(layer_fd);
-	check_model();
-}
-
-Test(block_overlay, a_flush_whose_first_sync_fails_is_done_again)
-{
-	flush_fails(IORING_OP_FSYNC, 1);
 }
 
 Test(block_overlay, a_flush_whose_map_fails_is_done_again)
 {
 	flush_fails(IORING_OP_WRITEV, 1);
+	cr_assert_eq(host_do(BLOCK_FLUSH, 0, NULL, 0), 0);
+	restart(layer_fd);
+	check_model();
 }
 
-Test(block_overlay, a_flush_whose_last_sync_fails_is_done_again)
+/* What the next sync says nothing of is lost: no flush succeeds, and no map is written over it. */
+static void no_flush_succeeds(void)
+{
+	unsigned n = faults_counts().n_made;
+
+	cr_assert_eq(host_do(BLOCK_FLUSH, 0, NULL, 0), -EIO);
+	cr_assert_eq(writes(5 * CLUSTER, CLUSTER), 0);
+	host_submit(2, BLOCK_FLUSH, 0, NULL, 0, 1);
+	host_submit(3, BLOCK_FLUSH, 0, NULL, 0, 1);
+	cr_assert(results[2] == -EIO && results[3] == -EIO);
+	cr_assert_eq(faults_counts().n_made - n, 1);
+	check_model();
+}
+
+Test(block_overlay, no_flush_succeeds_after_a_first_sync_that_failed)
+{
+	flush_fails(IORING_OP_FSYNC, 1);
+	no_flush_succeeds();
+	restart(layer_fd);
+	memcpy(model, base, LEN);
+	check_model();
+}
+
+Test(block_overlay, no_flush_succeeds_after_a_last_sync_that_failed)
 {
 	flush_fails(IORING_OP_FSYNC, 2);
+	no_flush_succeeds();
+}
+
+Test(block_overlay, a_flush_that_waited_for_one_that_fails_fails)
+{
+	const struct fault fault = {
+		.op = IORING_OP_FSYNC, .nth = 1, .kind = FAULT_ERROR, .value = EIO};
+
+	start(layer_fd, 0);
+	faults_add(&fault);
+	host_submit(2, BLOCK_FLUSH, 0, NULL, 0, 1);
+	host_submit(3, BLOCK_FLUSH, 0, NULL, 0, 1);
+	host_await(2);
+	host_await(3);
+	cr_assert(results[2] == -EIO && results[3] == -EIO);
 }
 
 /* Opening. */

@@ -166,6 +166,55 @@ Test(block_raw, errors_are_told)
 	cr_assert_eq(host_do(BLOCK_READ, 0, seen, 512), 0);
 }
 
+/* What the next sync says nothing of is lost. */
+Test(block_raw, no_flush_succeeds_after_a_sync_that_failed)
+{
+	int other = host_file(LEN, 9);
+
+	start_raw(-1);
+	fails(IORING_OP_FSYNC, 2, ENOSPC);
+	cr_assert_eq(host_do(BLOCK_FLUSH, 0, NULL, 0), 0);
+	cr_assert_eq(host_do(BLOCK_FLUSH, 0, NULL, 0), -ENOSPC);
+	cr_assert_eq(host_do(BLOCK_FLUSH, 0, NULL, 0), -ENOSPC);
+	cr_assert_eq(host_do(BLOCK_WRITE, 0, bytes, 512), 0);
+	cr_assert_eq(host_do(BLOCK_FLUSH, 0, NULL, 0), -ENOSPC);
+	cr_assert_eq(block_raw_swap(&raw, other), 0);
+	cr_assert_eq(host_do(BLOCK_FLUSH, 0, NULL, 0), 0);
+}
+
+/* The kernel tells only one of two syncs at once that something is lost. */
+Test(block_raw, there_is_one_sync_at_a_time)
+{
+	const struct fault late = {.op = IORING_OP_FSYNC, .nth = 1, .kind = FAULT_LATE, .value = 3};
+	unsigned n;
+
+	start_raw(-1);
+	faults_add(&late);
+	n = faults_counts().n_made;
+	for (unsigned i = 0; i < 4; i++)
+		host_submit(i, BLOCK_FLUSH, 0, NULL, 0, 1);
+	host_turn();
+	cr_assert_eq(faults_counts().n_made - n, 1);
+	for (unsigned i = 0; i < 4; i++) {
+		host_await(i);
+		cr_assert_eq(results[i], 0);
+	}
+	/* One for the first, and one for all that came meanwhile. */
+	cr_assert_eq(faults_counts().n_made - n, 2);
+}
+
+Test(block_raw, flushes_that_wait_for_one_that_fails_fail)
+{
+	start_raw(-1);
+	fails(IORING_OP_FSYNC, 1, EIO);
+	for (unsigned i = 0; i < 3; i++)
+		host_submit(i, BLOCK_FLUSH, 0, NULL, 0, 1);
+	for (unsigned i = 0; i < 3; i++) {
+		host_await(i);
+		cr_assert_eq(results[i], -EIO);
+	}
+}
+
 Test(block_raw, a_file_that_was_cut_off_is_an_error_and_not_zeros)
 {
 	start_raw(-1);
