@@ -298,7 +298,7 @@ Test(cgroup, has_another_name_where_its_own_is_taken)
 				    "run",
 				    "--timeout=20s",
 				    "--cgroup",
-				    PATH "-taken",
+				    (PATH "-taken"),
 				    "-f",
 				    "elf",
 				    guest("act"),
@@ -318,7 +318,7 @@ Test(cgroup, has_another_name_where_its_own_is_taken)
 	cr_assert(process_wait_for(&second, "up\n"));
 	snprintf(path, sizeof(path), "%s/mayfly-1", folder_of("memory"));
 	cr_assert_eq(access(path, F_OK), 0);
-	strcat(path, ".1");
+	snprintf(path, sizeof(path), "%s/mayfly-1.1", folder_of("memory"));
 	cr_assert_eq(access(path, F_OK), 0);
 	kill(child_of(first.pid), SIGTERM);
 	kill(child_of(second.pid), SIGTERM);
@@ -336,7 +336,7 @@ Test(cgroup, that_cannot_be_removed_is_named)
 	snprintf(path, sizeof(path), "%s/mayfly-%d", folder_of("memory"), (int)process.pid);
 	snprintf(words, sizeof(words), "mayfly: --cgroup: %s stays: Device or resource busy\n",
 		 path);
-	strcat(path, "/x");
+	snprintf(path, sizeof(path), "%s/mayfly-%d/x", folder_of("memory"), (int)process.pid);
 	cr_assert_eq(mkdir(path, 0755), 0);
 	kill(process.pid, SIGQUIT);
 	run = process_finish(&process);
@@ -384,7 +384,7 @@ Test(cgroup, is_found_where_it_can_be_seen)
 	cr_assert_eq(mkdir(place, 0755), 0);
 	run = run_program((const char *const[]){"/usr/bin/unshare", "--mount", "/bin/sh", "-c",
 						script, place, mayfly_path(), "run", "--cgroup",
-						PATH ",memory=100M", NULL},
+						(PATH ",memory=100M"), NULL},
 			  NULL);
 	cr_assert_eq(run.status, 0, "%s", run.err);
 	cr_assert_str_eq(run.err, "");

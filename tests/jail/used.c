@@ -87,8 +87,8 @@ static void watch(const char *const words[])
 	take_trace(argv[5]);
 }
 
-/* Runs `act` with the serial port into a small pipe, until this text stands in the trace. */
-static void watch_until(const char *text, const char *kib, bool reads)
+/* Runs `act` with the serial port into a small pipe, until this call stands in the trace. */
+static void watch_until(const char *call, const char *kib, bool reads)
 {
 	struct process process = process_start(
 		(const char *const[]){"/usr/bin/strace", "-f", "-e", "raw=all", "-o",
@@ -99,7 +99,7 @@ static void watch_until(const char *text, const char *kib, bool reads)
 	char *trace = NULL;
 
 	cr_assert_eq(fcntl(process.out, F_SETPIPE_SZ, reads ? 65536 : 4096), reads ? 65536 : 4096);
-	for (unsigned i = 0; i < 500 && (trace == NULL || !has(trace, text)); i++) {
+	for (unsigned i = 0; i < 500 && (trace == NULL || !has(trace, call)); i++) {
 		usleep(100000);
 		free(trace);
 		trace = read_file(scratch("trace"), NULL);
