@@ -80,7 +80,7 @@ static void stop_queues(struct vdev *vdev)
 static void clear(struct vmmio *vmmio)
 {
 	vmmio->state = VMMIO_OFF;
-	vmmio->started = vmmio->resetting = false;
+	vmmio->started = vmmio->resetting = vmmio->changed = false;
 	vmmio->stopping = vmmio->ready = 0;
 	vmmio->device_features_sel = vmmio->driver_features_sel = vmmio->queue_sel = 0;
 	vmmio->driver_features = 0;
@@ -115,16 +115,19 @@ void vmmio_attend(struct vmmio *vmmio)
 {
 	enum vmmio_state state;
 	uint64_t features;
-	bool starts;
+	bool starts, changed;
 
 	pthread_mutex_lock(&vmmio->lock);
 	state = vmmio->state;
 	features = vmmio->driver_features;
 	starts = state != VMMIO_OFF && !vmmio->started;
 	vmmio->started = state != VMMIO_OFF;
+	changed = starts && vmmio->changed;
 	pthread_mutex_unlock(&vmmio->lock);
 	if (starts)
 		vdev_start(vmmio->vdev, features);
+	if (changed)
+		interrupt(vmmio, VIRTIO_MMIO_INT_CONFIG);
 	if (state == VMMIO_DRAINING && vdev_drain(vmmio->vdev))
 		finish_drain(vmmio);
 	if (vmmio->vdev->ops->attend != NULL)
@@ -391,6 +394,8 @@ static void on_change_config(void *transport, const void *config)
 	memcpy(vdev->config, config, vdev->config_len);
 	memcpy(vmmio->page + VIRTIO_MMIO_CONFIG, config, vdev->config_len);
 	atomic_fetch_add(word(vmmio, VIRTIO_MMIO_CONFIG_GENERATION), 1);
+	/* One that is not yet live may have read it already: it is told when it is. */
+	vmmio->changed = !vdev->live && vmmio->status != 0;
 	pthread_mutex_unlock(&vmmio->lock);
 	vmmio->host_ops->open_gate(vmmio->host);
 	if (vdev->live)

@@ -79,6 +79,7 @@ struct vmmio {
 	bool started;      /* the loop has seen it LIVE */
 	bool armed;        /* KVM takes kicks, for good */
 	bool resetting;    /* a drain ends in a reset */
+	bool changed;      /* configuration did, while a driver was on its way to DRIVER_OK */
 	uint32_t stopping; /* bits: queues that end with the drain */
 	unsigned n_kicks;  /* that were exits */
 	uint32_t status;

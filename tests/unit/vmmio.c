@@ -294,6 +294,28 @@ Test(vmmio, configuration_changes_as_a_whole)
 	cr_assert_eq(rig.n_interrupts, 1);
 }
 
+/* Drivers read it before DRIVER_OK, and hear nothing until then. */
+Test(vmmio, configuration_that_changes_during_a_set_up_is_told_after_it)
+{
+	vdev_change_config(&dummy.vdev, "before there was one");
+	cr_assert(rig_negotiate(&rig, FAKEDRV_FEATURES));
+	rig_set_up_queues(&rig, 16, FAKEDRV_FEATURES);
+	rig_write(&rig, VIRTIO_MMIO_STATUS, ALIVE);
+	vmmio_attend(&rig.vmmio);
+	cr_assert_eq(rig.n_interrupts, 0);
+	rig_write(&rig, VIRTIO_MMIO_STATUS, 0);
+	cr_assert(rig_negotiate(&rig, FAKEDRV_FEATURES));
+	rig_set_up_queues(&rig, 16, FAKEDRV_FEATURES);
+	vdev_change_config(&dummy.vdev, "another one at last");
+	cr_assert_eq(rig.n_interrupts, 0);
+	rig_write(&rig, VIRTIO_MMIO_STATUS, ALIVE);
+	vmmio_attend(&rig.vmmio);
+	cr_assert_eq(rig.n_interrupts, 1);
+	cr_assert(rig_read(&rig, VIRTIO_MMIO_INTERRUPT_STATUS) & VIRTIO_MMIO_INT_CONFIG);
+	vmmio_attend(&rig.vmmio);
+	cr_assert_eq(rig.n_interrupts, 1);
+}
+
 Test(vmmio, configuration_can_be_written_at_any_width)
 {
 	const uint8_t bytes[8] = {1};
