@@ -374,7 +374,7 @@ static _Noreturn void tell_ended(void)
 /* Output that the reader did not take, or that KVM collects, is looked at again by a timer. */
 static void look_after_output(void)
 {
-	const struct itimerval soon = {.it_value = {.tv_usec = COALESCED_TICK_MS * 1000}};
+	const struct itimerval soon = {.it_value = {.tv_usec = COALESCED_TICK_MS * 1000L}};
 	bool relieved = vm_relieve_serial(&cell.vm);
 
 	if (!uart_drain(&cell.vm.uart) || relieved)
