@@ -162,6 +162,42 @@ static void on_console_up(void *context)
 	vm_call_control(&cell.vm);
 }
 
+/* One message of the supervisor's while the guest runs. */
+static void obey(void)
+{
+	switch (cell.in.type) {
+	case TO_CELL_INPUT:
+		uart_input(&cell.vm.uart, cell.in.input, cell.in.len);
+		break;
+	case TO_CELL_CTRL_ALT_DEL:
+		if (!i8042_ctrl_alt_del(&cell.vm.i8042))
+			tell(FROM_CELL_NO_KEYBOARD);
+		break;
+	case TO_CELL_WINDOW:
+		vm_resize_console(&cell.vm, cell.in.window.cols, cell.in.window.rows);
+		break;
+	case TO_CELL_DISK_SIZE:
+		vm_resize_disk(&cell.vm, cell.in.disk.index, cell.in.disk.len);
+		break;
+	case TO_CELL_STOP:
+		ending_set(&cell.vm.ending, END_STOPPED, 0);
+		cell.hurried = true;
+		break;
+	default:
+		break;
+	}
+}
+
+static void listen_to_supervisor(void)
+{
+	int n;
+
+	while ((n = msg_recv(cell.spec->socket, &cell.in, sizeof(cell.in), MSG_DONTWAIT)) > 0)
+		obey();
+	if (n == 0)
+		_exit(EXIT_STATUS_DIED);
+}
+
 /* Looks at the image and settles what depends on it. */
 static int resolve(struct err *err)
 {
@@ -181,6 +217,7 @@ static int resolve(struct err *err)
 	cell.vm_config = spec->vm;
 	cell.vm_config.irqchip = choose_irqchip();
 	cell.vm_config.jail = spec->jail;
+	cell.vm_config.listen = listen_to_supervisor;
 	if (spec->vm.console.input >= 0)
 		cell.vm_config.console.on_up = on_console_up;
 	return ret;
@@ -295,42 +332,6 @@ static int let_signals_in(struct err *err)
 	sigaddset(&ours, SIGALRM);
 	sigaddset(&ours, VCPU_KICK_SIGNAL);
 	return sigprocmask(SIG_UNBLOCK, &ours, NULL) < 0 ? err_host(err, errno, "signals") : 0;
-}
-
-/* One message of the supervisor's while the guest runs. */
-static void obey(void)
-{
-	switch (cell.in.type) {
-	case TO_CELL_INPUT:
-		uart_input(&cell.vm.uart, cell.in.input, cell.in.len);
-		break;
-	case TO_CELL_CTRL_ALT_DEL:
-		if (!i8042_ctrl_alt_del(&cell.vm.i8042))
-			tell(FROM_CELL_NO_KEYBOARD);
-		break;
-	case TO_CELL_WINDOW:
-		vm_resize_console(&cell.vm, cell.in.window.cols, cell.in.window.rows);
-		break;
-	case TO_CELL_DISK_SIZE:
-		vm_resize_disk(&cell.vm, cell.in.disk.index, cell.in.disk.len);
-		break;
-	case TO_CELL_STOP:
-		ending_set(&cell.vm.ending, END_STOPPED, 0);
-		cell.hurried = true;
-		break;
-	default:
-		break;
-	}
-}
-
-static void listen_to_supervisor(void)
-{
-	int n;
-
-	while ((n = msg_recv(cell.spec->socket, &cell.in, sizeof(cell.in), MSG_DONTWAIT)) > 0)
-		obey();
-	if (n == 0)
-		_exit(EXIT_STATUS_DIED);
 }
 
 static void ask_for_input(void)

@@ -67,6 +67,7 @@ static bool wait_for_loop(void *host, unsigned n_waits)
 {
 	const struct virtio *virtio = host;
 
+	virtio->config.on_wait(virtio->config.context);
 	if (ending_get(virtio->ending, NULL) != END_NONE || n_waits >= SHORT_WAITS + LONG_WAITS)
 		return false;
 	clock_pause(n_waits < SHORT_WAITS ? CLOCK_MOMENT : CLOCK_MILLISECOND);

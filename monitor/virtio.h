@@ -27,6 +27,8 @@ struct virtio_config { /* [ro] */
 	uint32_t slot;    /* of KVM's memory slots, for the pages */
 	int64_t vm_since; /* ns of CLOCK_MONOTONIC */
 	const struct jail *jail;
+	void (*on_wait)(void *context); /* a vCPU waits for a loop; on its thread, many times */
+	void *context;
 };
 
 struct virtio {

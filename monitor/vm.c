@@ -106,6 +106,15 @@ void vm_resize_disk(struct vm *vm, unsigned disk, uint64_t len)
 	virtio_call(&vm->virtio, &vm->disks[disk].vdev);
 }
 
+/* What the supervisor says does not wait with a vCPU that resets a device. */
+static void on_wait(void *context)
+{
+	const struct vm *vm = context;
+
+	if (vcpu_is_own(&vm->vcpus[0]))
+		vm->config->listen();
+}
+
 /* The loops, and a slot for the registers, if there is anything to put there. */
 static int add_virtio(struct vm *vm, struct err *err)
 {
@@ -117,6 +126,8 @@ static int add_virtio(struct vm *vm, struct err *err)
 		.slot = vm->mem.n_regions,
 		.vm_since = vm->since,
 		.jail = config->jail,
+		.on_wait = on_wait,
+		.context = vm,
 	};
 
 	vm->virtio.vm_fd = vm->fd;

@@ -49,6 +49,8 @@ struct vm_config {       /* [ro] */
 	bool mmio_trap; /* --mmio=trap */
 	bool isr_exact; /* --isr=exact */
 	unsigned n_io_threads;
+	/* Called again and again while the control thread's vCPU waits for a device. */
+	void (*listen)(void);
 };
 
 struct vm {

@@ -114,6 +114,7 @@ static void start(struct vblk *vblk, struct vblk_slot *slot, const struct vblk_p
 {
 	vblk->free = slot->next;
 	vblk->n_busy++;
+	vblk->started += parsed->len;
 	vblk->unsettled |= parsed->type != VIRTIO_BLK_T_IN && parsed->type != VIRTIO_BLK_T_FLUSH;
 	slot->request = (struct block_request){
 		.op = op_of(parsed->type),
@@ -179,7 +180,8 @@ static bool vblk_kick(struct vdev *vdev, unsigned queue)
 	struct vblk *vblk = to_vblk(vdev);
 	struct vq_chain chain = {.iov = vblk->chain, .n_iov = VBLK_CHAIN_MAX};
 
-	for (unsigned n = 0; n < VDEV_BUDGET; n++) {
+	vblk->started = 0;
+	for (unsigned n = 0; n < VDEV_BUDGET && vblk->started < VBLK_TURN_BYTES; n++) {
 		if (vblk->timer_armed) {
 			vblk->held |= 1U << queue;
 			return false;

@@ -23,6 +23,8 @@
 
 #define VBLK_SLOTS      64
 #define VBLK_QUEUE_SIZE 128
+#define VBLK_TURN_BYTES                                                                            \
+	(UINT64_C(16) << 20) /* started in one turn: the host may copy them at once */
 #define VBLK_CHAIN_MAX                                                                             \
 	(VQ_SIZE_MAX + MEM_REGIONS_MAX) /* buffers of the longest chain there can be */
 
@@ -63,6 +65,7 @@ struct vblk {
 	enum vblk_kind kind;
 	_Atomic uint64_t asked_len; /* [any] it is to have; UINT64_MAX: nothing is asked */
 	bool timer_armed;
+	uint64_t started; /* bytes, in this turn */
 	bool unsettled;   /* it was written to since the last drain */
 	uint32_t held;    /* bits: queues that a limit holds back */
 	uint32_t starved; /* bits: queues that found no free slot */

@@ -28,13 +28,29 @@ static uint64_t n_unwritten(const struct vcon *vcon)
 	return n;
 }
 
+/* Chooses what one write takes of the rest: whole parts, or else a piece of the first. */
+static void choose_parts(struct vcon *vcon, struct ring_io *io)
+{
+	const struct iovec *parts = vcon->iov + vcon->first;
+	size_t len = parts[0].iov_len;
+
+	io->iov = parts;
+	io->n_iov = 1;
+	if (len > VCON_WRITE_MAX) {
+		vcon->piece = (struct iovec){parts[0].iov_base, VCON_WRITE_MAX};
+		io->iov = &vcon->piece;
+		return;
+	}
+	while (vcon->first + io->n_iov < vcon->n_iov &&
+	       parts[io->n_iov].iov_len <= VCON_WRITE_MAX - len)
+		len += parts[io->n_iov++].iov_len;
+}
+
 static void write_on(struct vcon *vcon)
 {
-	const struct ring_io io = {.file = vcon->output,
-				   .iov = vcon->iov + vcon->first,
-				   .n_iov = vcon->n_iov - vcon->first,
-				   .offset = RING_NO_OFFSET};
+	struct ring_io io = {.file = vcon->output, .offset = RING_NO_OFFSET};
 
+	choose_parts(vcon, &io);
 	vcon->writing = true;
 	atomic_store(&vcon->kept, n_unwritten(vcon));
 	ring_writev(vcon->vdev.ring, vdev_tag(&vcon->vdev, TAG_WRITE, 0), &io);

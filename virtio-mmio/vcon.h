@@ -16,7 +16,8 @@
 
 #define VCON_QUEUE_SIZE 128
 #define VCON_IOV        (2 * VCON_QUEUE_SIZE)
-#define VCON_CHAINS     64 /* of one write */
+#define VCON_CHAINS     64                /* of one write */
+#define VCON_WRITE_MAX  ((size_t)1 << 20) /* bytes of one: a guest's buffers may be all its memory */
 
 struct vcon_config {
 	int output; /* descriptors; -1: there is none */
@@ -43,6 +44,7 @@ struct vcon { /* [io] */
 	uint16_t input_head;             /* chain that is read into */
 	unsigned n_chains, n_iov, first; /* of what is being written; `first`: iov not done */
 	uint16_t heads[VCON_CHAINS];
+	struct iovec piece; /* the beginning of a part that is too long for one write */
 	struct iovec iov[VCON_IOV];
 	unsigned first_input_iov; /* after those that the device reads */
 	struct iovec input_iov[VCON_IOV];

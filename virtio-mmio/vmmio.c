@@ -98,6 +98,7 @@ static void finish_drain(struct vmmio *vmmio)
 	goes_on = !vmmio->resetting;
 	for (uint32_t queues = vmmio->stopping; queues != 0; queues &= queues - 1)
 		vq_stop(&vmmio->vdev->queues[__builtin_ctz(queues)]);
+	vmmio->ready &= ~vmmio->stopping;
 	vmmio->stopping = 0;
 	if (goes_on) {
 		vmmio->state = VMMIO_LIVE;
@@ -223,20 +224,19 @@ static void write_driver_features(struct vmmio *vmmio, uint32_t value)
 	vmmio->driver_features |= (uint64_t)value << shift;
 }
 
-/* In a live device a queue can only be stopped, with all that is in flight in it done. */
+/* In a live device a queue can only be stopped; it is ready until all that is in flight is done. */
 static void write_queue_ready(struct vmmio *vmmio, bool ready)
 {
 	uint32_t bit = 1U << vmmio->queue_sel;
 
-	if (vmmio->state == VMMIO_DRAINING || (ready && vmmio->state == VMMIO_LIVE))
-		return;
-	vmmio->ready = ready ? vmmio->ready | bit : vmmio->ready & ~bit;
-	if (vmmio->state == VMMIO_LIVE) {
+	if (vmmio->state == VMMIO_OFF) {
+		vmmio->ready = ready ? vmmio->ready | bit : vmmio->ready & ~bit;
+		show_selected(vmmio);
+	} else if (vmmio->state == VMMIO_LIVE && !ready && (vmmio->ready & bit) != 0) {
 		vmmio->state = VMMIO_DRAINING;
-		vmmio->stopping |= bit;
+		vmmio->stopping = bit;
 		await_drain(vmmio);
 	}
-	show_selected(vmmio);
 }
 
 static void put_low(uint64_t *address, uint32_t value)
@@ -388,9 +388,11 @@ static void on_change_config(void *transport, const void *config)
 {
 	struct vmmio *vmmio = transport;
 	struct vdev *vdev = vmmio->vdev;
+	bool has_driver;
 
 	vmmio->host_ops->close_gate(vmmio->host);
 	pthread_mutex_lock(&vmmio->lock);
+	has_driver = vmmio->state != VMMIO_OFF;
 	memcpy(vdev->config, config, vdev->config_len);
 	memcpy(vmmio->page + VIRTIO_MMIO_CONFIG, config, vdev->config_len);
 	atomic_fetch_add(word(vmmio, VIRTIO_MMIO_CONFIG_GENERATION), 1);
@@ -398,7 +400,7 @@ static void on_change_config(void *transport, const void *config)
 	vmmio->changed = !vdev->live && vmmio->status != 0;
 	pthread_mutex_unlock(&vmmio->lock);
 	vmmio->host_ops->open_gate(vmmio->host);
-	if (vdev->live)
+	if (has_driver)
 		interrupt(vmmio, VIRTIO_MMIO_INT_CONFIG);
 }
 

@@ -116,6 +116,28 @@ Test(vblk, tells_how_much_it_wrote)
 	cr_assert_eq(requests[2].len, 1);
 }
 
+/* What the host copies at once is bounded, however often a guest names the same buffer. */
+Test(vblk, starts_so_many_bytes_in_a_turn)
+{
+	enum { PARTS = 16 };
+	struct fakedrv_part data[PARTS];
+	struct blk_request requests[3];
+
+	config.kind = VBLK_MEMORY;
+	config.len = VBLK_TURN_BYTES;
+	start(FLUSHES);
+	for (unsigned i = 0; i < PARTS; i++)
+		data[i] = (struct fakedrv_part){BLK_BUFFER, VBLK_TURN_BYTES / PARTS, true};
+	for (unsigned i = 0; i < 3; i++)
+		requests[i] = blk_add(&drv, 0, VIRTIO_BLK_T_IN, 0, data, PARTS);
+	blk_publish(&drv, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		cr_assert_not(requests[i].is_done);
+		blk_turn(&drv, requests, 3, false);
+		cr_assert(requests[i].is_done);
+	}
+}
+
 /* Header, data and status in pieces that have nothing to do with what they are. [virtio 1.2 §2.7.4] */
 Test(vblk, how_buffers_are_cut_does_not_matter)
 {

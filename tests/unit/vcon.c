@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -125,6 +126,28 @@ Test(vcon, writes_many_buffers_at_once_in_their_order)
 		cr_assert_eq(rig_await(&rig, TRANSMIT).len, 0);
 	expect_output("abcdef");
 	cr_assert_eq(rig.n_interrupts, 1);
+}
+
+/* A guest's buffers may be all its memory: no write keeps the loop from its other devices for long. */
+Test(vcon, writes_a_large_buffer_in_pieces)
+{
+	const struct fakedrv_part parts[] = {{RIG_BUFFERS, 5, false},
+					     {RIG_BUFFERS, 3 * VCON_WRITE_MAX, false}};
+	int file = memfd_create("output", MFD_CLOEXEC);
+
+	rig_done(&rig);
+	make(file, -1);
+	start();
+	cr_assert_geq(fakedrv_add(&rig.queues[TRANSMIT], parts, 2), 0);
+	rig_publish(&rig, TRANSMIT);
+	while (console.first == 0)
+		cr_assert_eq(ring_turn(rig.ring, true), 0);
+	cr_assert_eq(lseek(file, 0, SEEK_END), 5);
+	while (console.iov[1].iov_len == 3 * VCON_WRITE_MAX)
+		cr_assert_eq(ring_turn(rig.ring, true), 0);
+	cr_assert_eq(console.iov[1].iov_len, 2 * VCON_WRITE_MAX);
+	(void)rig_await(&rig, TRANSMIT);
+	cr_assert_eq(lseek(file, 0, SEEK_END), 5 + 3 * VCON_WRITE_MAX);
 }
 
 /* A buffer that the device may write, or one without a byte, has nothing to send. */

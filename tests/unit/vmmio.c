@@ -424,6 +424,49 @@ Test(vmmio, geometry_is_frozen_once_the_driver_is_there)
 	cr_assert_eq(dummy.vdev.queues[0].size, 16);
 }
 
+/* [virtio 1.2 §4.2.2.2]: reading 0 means that the device is done with the queue. */
+Test(vmmio, a_queue_is_ready_until_it_has_stopped)
+{
+	hold_one();
+	rig.patience = 3;
+	rig_write(&rig, VIRTIO_MMIO_QUEUE_SEL, 0);
+	rig_write(&rig, VIRTIO_MMIO_QUEUE_READY, 0);
+	cr_assert_eq(rig_read(&rig, VIRTIO_MMIO_QUEUE_READY), 1);
+	release_held();
+	rig_turn(&rig, false);
+	cr_assert_eq(rig_read(&rig, VIRTIO_MMIO_QUEUE_READY), 0);
+	rig_write(&rig, VIRTIO_MMIO_QUEUE_SEL, 1);
+	cr_assert_eq(rig_read(&rig, VIRTIO_MMIO_QUEUE_READY), 1);
+}
+
+Test(vmmio, stopping_a_queue_that_has_stopped_does_nothing)
+{
+	unsigned n_calls;
+
+	rig_start(&rig, FAKEDRV_FEATURES);
+	rig_write(&rig, VIRTIO_MMIO_QUEUE_SEL, 0);
+	rig_write(&rig, VIRTIO_MMIO_QUEUE_READY, 0);
+	n_calls = rig.n_calls;
+	rig_write(&rig, VIRTIO_MMIO_QUEUE_READY, 0);
+	cr_assert_eq(rig.n_calls, n_calls);
+	cr_assert_eq(rig_read(&rig, VIRTIO_MMIO_QUEUE_READY), 0);
+}
+
+/* The driver may have read the configuration, and the loop not yet seen the driver. */
+Test(vmmio, a_change_is_told_from_driver_ok_on)
+{
+	const char other[sizeof(CONFIG)] = "another one";
+
+	cr_assert(rig_negotiate(&rig, 0));
+	rig_set_up_queues(&rig, 16, 0);
+	vdev_change_config(&dummy.vdev, CONFIG);
+	cr_assert_eq(rig.n_interrupts, 0);
+	rig_write(&rig, VIRTIO_MMIO_STATUS, ALIVE);
+	vdev_change_config(&dummy.vdev, other);
+	cr_assert_eq(rig.n_interrupts, 1);
+	cr_assert(rig_read(&rig, VIRTIO_MMIO_INTERRUPT_STATUS) & VIRTIO_MMIO_INT_CONFIG);
+}
+
 Test(vmmio, doorbells_before_the_driver_are_not_heard)
 {
 	rig_write(&rig, VIRTIO_MMIO_QUEUE_NOTIFY, 0);
