@@ -8,7 +8,7 @@ GUEST_FLAGS := -std=gnu17 -I. $(REPRODUCIBLE) -O2 -ffreestanding -march=x86-64 -
 GUEST_LDFLAGS := -nostdlib -static -T images/lib/link.ld -z noexecstack --gc-sections --build-id=none
 
 GUESTS_OUT := $(BUILD)/guests
-GUESTS := probe smp act blk console entropy devices
+GUESTS := probe smp act blk console entropy devices hostile
 GUEST_NAMES := hello hello-pvh $(GUESTS)
 
 GUEST_LIB := $(patsubst %,$(GUESTS_OUT)/obj/%.o,$(filter-out images/lib/start_pvh.S,$(wildcard images/lib/*.S)) $(wildcard images/lib/*.c))

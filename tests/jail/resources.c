@@ -12,9 +12,9 @@
 
 #include "tests/support/host.h"
 #include "tests/support/run.h"
+#include "tests/support/taken.h"
 
-#define GUEST_KIB 32768     /* its memory, which is no business of ours */
-#define PSS_KIB   (8 << 10) /* row 5 of the targets: supervisor and cell, in the worst case */
+#define PSS_KIB (8 << 10) /* row 5 of the targets: supervisor and cell, in the worst case */
 
 static void init(void)
 {
@@ -23,41 +23,6 @@ static void init(void)
 }
 
 TestSuite(resources, .init = init, .timeout = 300);
-
-/* What a process has of the host, guest memory not counted. */
-struct taken {
-	unsigned long pss_kib;
-	unsigned n_files, n_threads;
-};
-
-/* Over all mappings but the guest's, which is the only one of its size. */
-static unsigned long sum_pss(const char *path)
-{
-	char *smaps = read_file(path, NULL), *line;
-	unsigned long sum = 0, size = 0;
-
-	while ((line = strsep(&smaps, "\n")) != NULL) {
-		if (strncmp(line, "Size:", 5) == 0)
-			size = strtoul(line + 5, NULL, 10);
-		else if (strncmp(line, "Pss:", 4) == 0 && size < GUEST_KIB)
-			sum += strtoul(line + 4, NULL, 10);
-	}
-	return sum;
-}
-
-static struct taken look_at(pid_t pid)
-{
-	struct taken taken;
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/smaps", (int)pid);
-	taken.pss_kib = sum_pss(path);
-	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
-	taken.n_files = count_files(path);
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-	taken.n_threads = count_files(path);
-	return taken;
-}
 
 static struct process start(const char *option, const char *acts)
 {
@@ -86,10 +51,10 @@ static void check_growth(const char *option)
 
 	cr_assert(process_wait_for(&process, "up\n"));
 	cell = child_of(process.pid);
-	before = look_at(cell);
+	before = taken_by(cell);
 	cr_assert(process_wait_for(&process, "done\n"));
-	after = look_at(cell);
-	supervisor = look_at(process.pid);
+	after = taken_by(cell);
+	supervisor = taken_by(process.pid);
 	end(&process);
 	cr_assert_eq(after.n_files, before.n_files);
 	cr_assert_eq(after.n_threads, before.n_threads);
@@ -116,8 +81,8 @@ Test(resources, a_deaf_and_loud_guest_does_not_make_it_grow)
 	for (unsigned i = 0; i < 10; i++)
 		cr_assert_gt(write(process.in, input, sizeof(input)), 0);
 	sleep(2);
-	cell = look_at(child_of(process.pid));
-	supervisor = look_at(process.pid);
+	cell = taken_by(child_of(process.pid));
+	supervisor = taken_by(process.pid);
 	end(&process);
 	if (!is_sanitized())
 		cr_assert_lt(cell.pss_kib + supervisor.pss_kib, (unsigned long)PSS_KIB);
@@ -151,8 +116,8 @@ static void fill_everything(const char *option, const char *value, int told_by)
 						      "0", NULL},
 				false);
 	cr_assert(process_wait_for(&process, "full\n"));
-	cell = look_at(child_of(process.pid)).pss_kib;
-	supervisor = look_at(process.pid).pss_kib;
+	cell = taken_by(child_of(process.pid)).pss_kib;
+	supervisor = taken_by(process.pid).pss_kib;
 	cr_expect_lt(cell + supervisor, (unsigned long)PSS_KIB, "%lu and %lu KiB", cell,
 		     supervisor);
 	kill(process.pid, SIGQUIT);
