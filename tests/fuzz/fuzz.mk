@@ -2,12 +2,12 @@
 # Fuzz harnesses: tests/fuzz/NAME.c for each NAME here. One with libFuzzer (KIND=fuzz), one for the
 # other kinds that runs inputs which are there (replay.c).
 
-FUZZ_NAMES := bzimage elf pvh raw decompress config_json cli messages counters walk vq vblk overlay
+FUZZ_NAMES := bzimage elf pvh raw decompress config_json cli messages counters walk vq vblk overlay vmmio vcon vrng
 # What they are to cover: the parsers of hostile bytes.
 FUZZ_COVERS := $(addprefix boot-proto/,bzimage.c elf.c linux_elf.c pvh.c raw.c initrd.c decompress.c cmdline.c \
 	zero_page.c boot.c image.c) \
 	$(addprefix monitor/,config_json.c cli.c options.c disk_options.c values.c config.c protocol.c outcome.c epilogue.c crash_report.c tables.c) \
-	virtio-mmio/vq.c virtio-mmio/vblk_request.c $(addprefix iouring-io/,overlay_format.c overlay_file.c)
+	$(addprefix virtio-mmio/,vq.c vblk_request.c vmmio.c vdev.c vcon.c vrng.c) $(addprefix iouring-io/,overlay_format.c overlay_file.c)
 
 FUZZ          ?= $(FUZZ_NAMES)
 FUZZ_SECONDS  ?= 300
@@ -27,10 +27,13 @@ $(OUT)/tests/fuzz/vq: $(addprefix $(OUT)/tests/support/,fakedrv.o vq_model.o vq_
 
 $(OUT)/tests/fuzz/vblk: $(addprefix $(OUT)/tests/support/,blk_driver.o fakedrv.o)
 
+# A device on its transport; the moves are the driver's, and the host's.
+$(addprefix $(OUT)/tests/fuzz/,vmmio vcon vrng): $(OUT)/tests/fuzz/device.o $(addprefix $(OUT)/tests/support/,rig.o fakedrv.o)
+
 # It opens the one file that the command line names.
 $(OUT)/tests/fuzz/cli: FUZZ_WRAP := -Wl,--wrap=open
 
-$(FUZZ_SEEDER): $(OUT)/tests/fuzz/seeds.o $(OUT)/tests/fuzz/seeds_images.o $(OUT)/tests/support/image_builder.o $(LIBRARY)
+$(FUZZ_SEEDER): $(OUT)/tests/fuzz/seeds.o $(OUT)/tests/fuzz/seeds_images.o $(OUT)/tests/fuzz/seeds_devices.o $(OUT)/tests/support/image_builder.o $(LIBRARY)
 	$(call say,LD,$@) $(CC) $(CFLAGS) $(TEST_LDFLAGS) $^ $(LIBS) -o $@
 
 $(FUZZ_SEEDS)/made: $(FUZZ_SEEDER)

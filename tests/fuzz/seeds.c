@@ -542,6 +542,7 @@ int main(int argc, char **argv)
 	root = argv[1];
 	mkdir(root, 0777);
 	seeds_images();
+	seeds_devices();
 	make_json();
 	make_command_lines();
 	make_messages();

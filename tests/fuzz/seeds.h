@@ -12,4 +12,7 @@ void seeds_put(const char *harness, const void *head, size_t head_len, const voi
 /* The inputs of bzimage, elf, pvh, raw and decompress. */
 void seeds_images(void);
 
+/* The inputs of vmmio, vcon and vrng. */
+void seeds_devices(void);
+
 #endif
