@@ -9,9 +9,10 @@ LAB_CPIO    := $(LAB)/$(KIND).cpio
 LAB_TESTS   := $(RUN_TESTS) $(UNIT_TESTS)
 # What is to be found inside under the same path as here.
 LAB_COMMON  := $(MAYFLY) $(GUEST_NAMES:%=$(GUESTS_OUT)/%) $(BUILD)/bench/programs/bench_access tests/run \
-	$(addprefix tests/lab/,l1-init linux-row expected-dmesg)
+	$(addprefix tests/lab/,l1-init row.sh linux-row disk-row expected-dmesg)
 LAB_INSIDE  := $(LAB_COMMON) $(MAN_PAGES) $(LAB_TESTS) $(ATTACKER)
-LAB_SCRIPTS := $(addprefix tests/lab/,npt ept host.sh rows fetch-kernel modules pack-l1 pack-l2 l1-init linux-row l2-init show-exits)
+LAB_SCRIPTS := $(addprefix tests/lab/,npt ept host.sh rows disk-rows fetch-kernel modules pack-l1 pack-l2 l1-init linux-row disk-row l2-init \
+	l2-disk-init show-exits)
 # The other lab is slow, and its clock slower: what looks at the processor, and waits for no time limit.
 EPT_CPIO    := $(LAB)/$(KIND)-ept.cpio
 EPT_TESTS   := $(addprefix $(OUT)/tests/boot/,access counts drivers guests memory virtio)
@@ -23,10 +24,13 @@ $(LAB_KERNEL): tests/lab/fetch-kernel | $(BUILD)/deps-lab
 	$(call say,FETCH,$(@D)) tests/lab/fetch-kernel $(@D)
 	@touch $@
 
-$(LAB)/l2.cpio: $(LAB_KERNEL) tests/lab/l2-init tests/lab/exit-port.c $(LAB_PACKERS)
-	$(call say,PACK,$@) tests/lab/pack-l2 $(LAB)/kernel $@
+$(LAB)/l2.cpio: tests/lab/l2-init tests/lab/l2.sh tests/lab/exit-port.c $(LAB_KERNEL) $(LAB_PACKERS)
+	$(call say,PACK,$@) tests/lab/pack-l2 $(LAB)/kernel $@ $<
 
-$(LAB_CPIO): $(LAB)/l2.cpio $(LAB_INSIDE) $(LAB_PACKERS)
+$(LAB)/l2-disk.cpio: tests/lab/l2-disk-init tests/lab/l2.sh $(LAB_KERNEL) $(LAB_PACKERS)
+	$(call say,PACK,$@) tests/lab/pack-l2 $(LAB)/kernel $@ $<
+
+$(LAB_CPIO): $(LAB)/l2.cpio $(LAB)/l2-disk.cpio $(LAB_INSIDE) $(LAB_PACKERS)
 	$(call say,PACK,$@) tests/lab/pack-l1 $(LAB) $@ kvm_amd $(LAB_INSIDE)
 
 $(EPT_CPIO): $(LAB)/l2.cpio $(EPT_INSIDE) $(LAB_PACKERS)
