@@ -268,6 +268,20 @@ static int64_t commit_to_the_end(void)
 	return clock_ns() - start;
 }
 
+/* Until it has begun, or was too quick to be seen. */
+static void await_commit(void)
+{
+	struct overlay_header header = {.state = OVERLAY_READY};
+	int fd = open(scratch("layer"), O_RDONLY | O_CLOEXEC);
+
+	cr_assert_geq(fd, 0);
+	for (unsigned i = 0; i < 30000 && header.state == OVERLAY_READY; i++) {
+		usleep(1);
+		cr_assert_eq(overlay_file_read_header(fd, &header, &err), 0, "%s", err.text);
+	}
+	close(fd);
+}
+
 Test(disk_kills, of_a_commit_lose_nothing)
 {
 	static uint8_t wanted[LEN];
@@ -283,7 +297,9 @@ Test(disk_kills, of_a_commit_lose_nothing)
 		write_by_guest(i);
 		read_disk(true, wanted);
 		process = start_commit();
-		usleep((unsigned)(rand() % (duration / 1000 + 1)));
+		if (i % 4 > 0)
+			await_commit();
+		usleep((unsigned)(rand() % (duration / (i % 4 > 0 ? 4000 : 1000) + 1)));
 		kill(process.pid, SIGKILL);
 		process_finish(&process);
 		check_same(true, wanted, i);
