@@ -44,9 +44,7 @@ static void show_selected(const struct vmmio *vmmio)
 	put(vmmio, VIRTIO_MMIO_DEVICE_FEATURES, (uint32_t)features);
 	put(vmmio, VIRTIO_MMIO_QUEUE_NUM_MAX,
 	    exists ? vmmio->vdev->queue_sizes[vmmio->queue_sel] : 0);
-	/* One that is being stopped is ready until it has drained: the driver waits for 0. */
-	put(vmmio, VIRTIO_MMIO_QUEUE_READY,
-	    exists ? (vmmio->ready | vmmio->stopping) >> vmmio->queue_sel & 1 : 0);
+	put(vmmio, VIRTIO_MMIO_QUEUE_READY, exists ? vmmio->ready >> vmmio->queue_sel & 1 : 0);
 }
 
 static void set_status(struct vmmio *vmmio, uint32_t status)
@@ -116,19 +114,16 @@ void vmmio_attend(struct vmmio *vmmio)
 {
 	enum vmmio_state state;
 	uint64_t features;
-	bool starts, changed;
+	bool starts;
 
 	pthread_mutex_lock(&vmmio->lock);
 	state = vmmio->state;
 	features = vmmio->driver_features;
 	starts = state != VMMIO_OFF && !vmmio->started;
 	vmmio->started = state != VMMIO_OFF;
-	changed = starts && vmmio->changed;
 	pthread_mutex_unlock(&vmmio->lock);
 	if (starts)
 		vdev_start(vmmio->vdev, features);
-	if (changed)
-		interrupt(vmmio, VIRTIO_MMIO_INT_CONFIG);
 	if (state == VMMIO_DRAINING && vdev_drain(vmmio->vdev))
 		finish_drain(vmmio);
 	if (vmmio->vdev->ops->attend != NULL)
@@ -185,6 +180,8 @@ static void go_live(struct vmmio *vmmio)
 	vmmio->state = VMMIO_LIVE;
 	if (vmmio->sticky)
 		put(vmmio, VIRTIO_MMIO_INTERRUPT_STATUS, VIRTIO_MMIO_INT_VRING);
+	if (vmmio->changed)
+		interrupt(vmmio, VIRTIO_MMIO_INT_CONFIG);
 	vmmio->host_ops->call_loop(vmmio->host, vmmio);
 }
 
@@ -396,8 +393,8 @@ static void on_change_config(void *transport, const void *config)
 	memcpy(vdev->config, config, vdev->config_len);
 	memcpy(vmmio->page + VIRTIO_MMIO_CONFIG, config, vdev->config_len);
 	atomic_fetch_add(word(vmmio, VIRTIO_MMIO_CONFIG_GENERATION), 1);
-	/* One that is not yet live may have read it already: it is told when it is. */
-	vmmio->changed = !vdev->live && vmmio->status != 0;
+	/* One on its way may have read it already: it is told when it has arrived. */
+	vmmio->changed = !has_driver && vmmio->status != 0;
 	pthread_mutex_unlock(&vmmio->lock);
 	vmmio->host_ops->open_gate(vmmio->host);
 	if (has_driver)
