@@ -44,7 +44,7 @@ static void add_chain(const struct device_move *move)
 	for (unsigned i = 0; i < n; i++)
 		parts[i] = (struct fakedrv_part){
 			RIG_BUFFERS + (uint64_t)((move->a + i) % 64) * PART_LEN,
-			(move->c & CHAIN_LONG) != 0 ? 1U << 20 : 1 + (move->value >> i) % PART_LEN,
+			(move->c & CHAIN_LONG) != 0 ? 3U << 19 : 1 + (move->value >> i) % PART_LEN,
 			(move->c & CHAIN_IN) != 0};
 	if ((move->c & CHAIN_INDIRECT) != 0)
 		n_direct = (move->c & CHAIN_MIXED) != 0 ? 1 : 0;

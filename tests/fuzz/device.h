@@ -8,7 +8,7 @@
 
 #include "tests/support/rig.h"
 
-#define DEVICE_QUEUE_SIZE 16
+#define DEVICE_QUEUE_SIZE 64
 
 enum device_move_kind {
 	MOVE_START, /* all steps to DRIVER_OK; `value`: features not to take */

@@ -8,20 +8,27 @@
 
 static const char *const harnesses[] = {"vmmio", "vcon", "vrng"};
 static struct device_move moves[MOVES_MAX];
-static size_t n_moves;
+static size_t n_moves = 1;
 
 static void add(enum device_move_kind kind, uint8_t a, uint8_t b, uint8_t c, uint32_t value)
 {
 	moves[n_moves++] = (struct device_move){(uint8_t)kind, a, b, c, value};
 }
 
-/* The input for each; an odd byte at its end says more to some. */
+/*
+ * The input for each harness. The first byte, of a move that does nothing yet, and an odd byte at the end
+ * say to some what sort of device it is.
+ */
 static void put(void)
 {
+	static const uint8_t sorts[] = {0x02, 0x01, 0x31, 0xc1};
+
 	for (size_t i = 0; i < ARRAY_LEN(harnesses); i++)
-		for (size_t odd = 0; odd < 3; odd++)
-			seeds_put(harnesses[i], moves, n_moves * sizeof(moves[0]), "\1\2", odd);
-	n_moves = 0;
+		for (size_t sort = 0; sort < ARRAY_LEN(sorts); sort++) {
+			moves[0] = (struct device_move){.kind = sorts[sort]};
+			seeds_put(harnesses[i], moves, n_moves * sizeof(moves[0]), "\1", sort % 2);
+		}
+	n_moves = 1;
 }
 
 static void begin(uint32_t without)
@@ -132,7 +139,7 @@ static void put_geometry(void)
 
 static void put_states(void)
 {
-	for (unsigned at = 0; at < sizeof(struct vmmio_saved); at += 7) {
+	for (unsigned at = 0; at < sizeof(struct vmmio_saved); at += 29) {
 		begin(0);
 		add(MOVE_ARM, 0, 0, 0, 0);
 		add(MOVE_SAVE, 0, (uint8_t)(at >> 8), (uint8_t)at, 0x81);
@@ -149,8 +156,39 @@ static void put_bells(void)
 	put();
 }
 
+/* More chains than are taken at once, and more parts. */
+static void put_many(void)
+{
+	for (uint8_t queue = 0; queue < 2; queue++)
+		for (uint8_t n = 0; n < 8; n = (uint8_t)(n + 7)) {
+			begin(0);
+			for (unsigned i = 0; i < DEVICE_QUEUE_SIZE; i++)
+				add(MOVE_CHAIN, queue, n, CHAIN_INDIRECT | (queue == 0), 1);
+			for (unsigned i = 0; i < 8; i++)
+				add(MOVE_TURN, 0, 0, 0, 0);
+			put();
+		}
+}
+
+/* Entropy: a window that is used up, and one that comes soon. */
+static void put_windows(void)
+{
+	for (uint8_t event = 0; event < 4; event++) {
+		begin(0);
+		add(MOVE_EVENT, event, 0, 0, 5);
+		for (unsigned i = 0; i < 4; i++)
+			add(MOVE_CHAIN, 0, 0, CHAIN_IN, 99);
+		add(MOVE_TURN, 0, 0, 0, 0);
+		add(MOVE_EVENT, 3, 0, 0, 0);
+		add(MOVE_TURN, 0, 0, 0, 0);
+		put();
+	}
+}
+
 void seeds_devices(void)
 {
+	put_many();
+	put_windows();
 	put_chains();
 	put_ends();
 	put_registers();

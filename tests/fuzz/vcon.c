@@ -15,6 +15,13 @@ static struct vcon console;
 static struct vcon_config config;
 static int reader, typist; /* -1: gone */
 
+static unsigned n_ups;
+
+static void on_up(void *context)
+{
+	fuzz_check(context == &n_ups && n_ups++ == 0);
+}
+
 static void close_end(int *fd)
 {
 	if (*fd >= 0)
@@ -82,7 +89,10 @@ static void make_ends(unsigned how)
 	config = (struct vcon_config){.output = (how & 6) == 6 ? -1 : output[1],
 				      .input = (how & 24) == 24 ? -1 : input[1],
 				      .cols = (how & 32) != 0 ? 0 : 80,
-				      .rows = 25};
+				      .rows = 25,
+				      .on_up = on_up,
+				      .context = &n_ups};
+	n_ups = 0;
 	fuzz_check(vcon_init(&console, &config, &rig.mem, rig.ring) == 0);
 	rig_plug_in(&rig, &console.vdev);
 	close(output[1]);
@@ -95,10 +105,11 @@ static void run(const uint8_t *data, size_t size)
 		.rig = &rig, .vdev = &console.vdev, .event = event, .let_go = let_go};
 
 	rig_init(&rig);
-	make_ends(size > 0 ? data[0] >> 4 << 1 | (data[0] & 1) : 0);
+	make_ends(size > 0 ? data[0] >> 4 << 1 | (data[0] & 1) | (size & 1) << 5 : 0);
 	play.pristine = console.vdev;
 	device_play(&play, data, size);
 	fuzz_check(!console.writing);
+	fuzz_check(vcon_n_lost(&console) >= console.dropped);
 	close_end(&typist);
 	rig_done(&rig);
 }

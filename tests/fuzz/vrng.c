@@ -1,19 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The entropy device, whose window is as large as the input says. */
 #include "virtio-mmio/vrng.h"
+#include "base/clock.h"
 #include "tests/fuzz/device.h"
 #include "tests/fuzz/fuzz.h"
+
+#define SOON_NS (5 * CLOCK_MILLISECOND)
 
 static struct rig rig;
 static struct vrng rng;
 
-/* Little is left, or a new window comes. */
+/* Only what is over soon. */
+static void await_window(void)
+{
+	while (rng.waiting && clock_ns() - rng.window_at > VRNG_WINDOW_NS - 2 * SOON_NS)
+		fuzz_check(ring_turn(rig.ring, true) == 0);
+}
+
+/* Little is left, or a new window comes, at once or soon. */
 static void event(const struct device_move *move)
 {
-	if (move->a % 2 == 0)
+	switch (move->a % 4) {
+	case 0:
 		rng.window_left = move->value % (VRNG_WINDOW_BYTES + 1);
-	else
+		break;
+	case 1:
 		rng.window_at = 0;
+		break;
+	case 2:
+		rng.window_at = clock_ns() - VRNG_WINDOW_NS + SOON_NS;
+		rng.window_left = 0;
+		break;
+	default:
+		await_window();
+		break;
+	}
 }
 
 static void let_go(void)
