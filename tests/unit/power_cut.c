@@ -83,7 +83,7 @@ static void note_write(const struct io_uring_sqe *sqe)
 	}
 	for (unsigned i = 0; i < sqe->len; i++)
 		write->len += iov[i].iov_len;
-	write->bytes = malloc(write->len);
+	write->bytes = malloc(write->len + 1);
 	for (unsigned i = 0; i < sqe->len; len += iov[i++].iov_len)
 		memcpy(write->bytes + len, iov[i].iov_base, iov[i].iov_len);
 }
@@ -288,7 +288,7 @@ static void submit_write(unsigned i, enum block_op op)
 			last_zero[first + s] = last_version;
 	}
 	host_submit(i, op, first * SECTOR, guests[i].bytes, n * SECTOR,
-		    1 + (unsigned)rand() % (n < 3 ? (unsigned)n : 3));
+		    1 + (unsigned)rand() % (n > 2 ? 3 : 1));
 }
 
 static void submit_flush(unsigned i)
