@@ -268,6 +268,13 @@ Test(hostile, every_case_is_survived_without_ring_features)
 		   all_lines(without_indirect, ARRAY_LEN(without_indirect)));
 }
 
+static void add_word(char *text, size_t size, const char *word)
+{
+	size_t len = strlen(text);
+
+	snprintf(text + len, size - len, " %s", word);
+}
+
 /* A few of each sort in every run, and all of them where there is time. */
 Test(hostile, every_kind_of_registers_survives)
 {
@@ -287,7 +294,7 @@ Test(hostile, every_kind_of_registers_survives)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		for (size_t j = 0; j < ARRAY_LEN(few); j++)
 			if (strcmp(rows[i].name, few[j]) == 0) {
-				strcat(strcat(words, " "), few[j]);
+				add_word(words, sizeof(words), few[j]);
 				add_line(lines, sizeof(lines), &rows[i]);
 			}
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)

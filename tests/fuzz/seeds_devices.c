@@ -60,7 +60,7 @@ static void put_ends(void)
 {
 	for (uint8_t event = 0; event < 6; event++)
 		for (uint8_t queue = 0; queue < 2; queue++)
-			for (uint8_t kind = MOVE_RESET; kind <= MOVE_STOP; kind++) {
+			for (unsigned kind = MOVE_RESET; kind <= MOVE_STOP; kind++) {
 				begin(0);
 				add(MOVE_EVENT, 1, 5, 0, 0);
 				add(MOVE_CHAIN, queue, 1, 1, 99);
