@@ -496,7 +496,7 @@ Test(vblk, a_limit_on_operations_holds_the_rest_back)
 	struct blk_request requests[6];
 	unsigned n_done = 0;
 
-	config.ops = (struct throttle_config){.size = 2, .refill_ns = 40000000};
+	config.ops = (struct throttle_config){.size = 2, .refill_ns = INT64_C(1000000000)};
 	start(FLUSHES);
 	for (unsigned i = 0; i < 6; i++)
 		requests[i] = blk_add(&drv, i % 2, VIRTIO_BLK_T_IN, i, &data, 1);
