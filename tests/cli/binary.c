@@ -120,6 +120,7 @@ Test(binary, can_be_installed_and_taken_away_again)
 			 "./usr/bin/mayfly\n"
 			 "./usr/share/bash-completion/completions/mayfly\n"
 			 "./usr/share/fish/vendor_completions.d/mayfly.fish\n"
+			 "./usr/share/man/man1/mayfly-disk.1\n"
 			 "./usr/share/man/man1/mayfly-doctor.1\n"
 			 "./usr/share/man/man1/mayfly-run.1\n"
 			 "./usr/share/man/man1/mayfly.1\n"
