@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -12,7 +13,7 @@ static struct cgroup_mounts found_in(const char *mountinfo)
 	struct cgroup_mounts mounts;
 	char root[64];
 
-	strcpy(root, scratch("."));
+	snprintf(root, sizeof(root), "%s", scratch("."));
 	mkdir(scratch("proc"), 0755);
 	mkdir(scratch("proc/self"), 0755);
 	write_file("proc/self/mountinfo", mountinfo, strlen(mountinfo));

@@ -38,7 +38,7 @@ Test(throttle, the_delay_is_exact_to_the_nanosecond)
 	limit_bytes(1000, SECOND, 0);
 	cr_assert_eq(throttle_take(&throttle, 1000, 1000), 0);
 	delay = throttle_take(&throttle, 512, 1000);
-	cr_assert_eq(delay, 512 * 1000000);
+	cr_assert_eq(delay, UINT64_C(512) * 1000000);
 	cr_assert_eq(throttle_take(&throttle, 512, 1000 + delay - 1), 1);
 	cr_assert_eq(throttle_take(&throttle, 512, 1000 + delay), 0);
 }
