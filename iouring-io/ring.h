@@ -70,6 +70,13 @@ MUST_CHECK int ring_new(struct ring **ret_ring, struct err *err);
 void ring_free(struct ring *ring);
 
 /*
+ * Makes the ring itself, disabled and restricted, for owners with `n_ops` operations in flight at
+ * most. In a jail this comes before any hostile byte is read: no filter sees what a ring without
+ * restrictions does. Where it is not called, ring_seal() does it. Errors: the host's.
+ */
+MUST_CHECK int ring_make(struct ring *ring, unsigned n_ops, struct err *err);
+
+/*
  * Set-up. A file of the ring's; the descriptor stays the caller's, who may close it after ring_seal().
  * -1 keeps a place for ring_swap_file(). Errors: -ENFILE.
  */

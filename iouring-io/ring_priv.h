@@ -23,7 +23,7 @@ struct ring {
 	unsigned n_ops;            /* of all owners */
 	int files[RING_FILES_MAX]; /* until they are registered */
 	unsigned n_files;
-	bool is_sealed;
+	unsigned capacity; /* the most that n_ops may be; 0: the ring is not made yet */
 
 	/* [io] from here */
 	struct __kernel_timespec times[SUBMISSIONS_MAX]; /* by place in the submission queue */

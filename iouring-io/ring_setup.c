@@ -33,7 +33,7 @@ void ring_free(struct ring *ring)
 {
 	if (ring == NULL)
 		return;
-	if (ring->is_sealed) {
+	if (ring->capacity > 0) {
 		/* Its restrictions refuse what liburing would do about this. */
 		ring->uring.int_flags = 0;
 		io_uring_queue_exit(&ring->uring);
@@ -55,7 +55,7 @@ int ring_add_owner(struct ring *ring, const struct ring_owner_ops *ops, void *ow
 {
 	if (ring->n_owners == RING_OWNERS_MAX)
 		return -ENFILE;
-	if (n_ops > RING_OPS_MAX - ring->n_ops)
+	if (n_ops > (ring->capacity > 0 ? ring->capacity : RING_OPS_MAX) - ring->n_ops)
 		return -E2BIG;
 	ring->owners[ring->n_owners] = (struct ring_owner){
 		.ops = ops, .owner = owner, .n_ops = n_ops};
@@ -87,13 +87,12 @@ static int explain(int error, struct err *err)
  * Completions are handled on this thread, in io_uring_enter, where the kernel has that (6.1). Where
  * not, everything works as well, with interruptions.
  */
-static int make(struct ring *ring)
+static int make(struct ring *ring, unsigned n_ops)
 {
 	static const unsigned choices[] = {
 		IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
 		0,
 	};
-	unsigned n_ops = ring->n_ops > 0 ? ring->n_ops : 1;
 	int ret = -EINVAL;
 
 	for (size_t i = 0; i < ARRAY_LEN(choices) && ret == -EINVAL; i++) {
@@ -106,7 +105,7 @@ static int make(struct ring *ring)
 		ret = io_uring_queue_init_params(n_ops < SUBMISSIONS_MAX ? n_ops : SUBMISSIONS_MAX,
 						 &ring->uring, &params);
 	}
-	ring->is_sealed = ret == 0;
+	ring->capacity = ret == 0 ? n_ops : 0;
 	return ret;
 }
 
@@ -117,22 +116,30 @@ static void prepare_queue(const struct io_uring_sq *sq)
 		sq->array[i] = i;
 }
 
-int ring_seal(struct ring *ring, struct err *err)
+int ring_make(struct ring *ring, unsigned n_ops, struct err *err)
 {
-	int ret;
+	int ret = make(ring, n_ops > 0 ? n_ops : 1);
 
-	ret = make(ring);
 	if (ret < 0)
 		return explain(-ret, err);
 	prepare_queue(&ring->uring.sq);
-	if (ring->n_files > 0)
-		ret = io_uring_register_files(&ring->uring, ring->files, ring->n_files);
-	if (ret < 0)
-		return err_host(err, -ret, "io_uring: files");
 	/* Shared, liburing 2.3 has no function for this, nor for enabling. */
 	ret = io_uring_register((unsigned)ring->uring.ring_fd, IORING_REGISTER_RESTRICTIONS,
 				restrictions, ARRAY_LEN(restrictions));
 	return ret < 0 ? err_host(err, -ret, "io_uring: restrictions") : 0;
+}
+
+/* What may be registered is restricted only once the ring is enabled. */
+int ring_seal(struct ring *ring, struct err *err)
+{
+	int ret = ring->capacity == 0 ? ring_make(ring, ring->n_ops, err) : 0;
+
+	if (ret == 0 && ring->n_files > 0) {
+		ret = io_uring_register_files(&ring->uring, ring->files, ring->n_files);
+		if (ret < 0)
+			ret = err_host(err, -ret, "io_uring: files");
+	}
+	return ret;
 }
 
 int ring_enable(struct ring *ring, struct err *err)

@@ -135,6 +135,8 @@ static int confine(struct err *err)
 	if (ret < 0)
 		return ret;
 	counters_stamp(spec->vm.counters, PHASE_ADMITTED);
+	if (!spec->dry_run && (ret = vm_open_rings(&cell.vm, &spec->vm, err)) < 0)
+		return ret;
 	ret = jail_confine(spec->jail, &limits, on_trap, err);
 	if (ret < 0)
 		return ret;

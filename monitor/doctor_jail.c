@@ -32,7 +32,19 @@ static struct jail plan(enum jail_mode mode)
 	return jail_plan(mode, JAIL_CORE_AUTO, (uid_t)-1, (gid_t)-1);
 }
 
-static int confine(struct jail *jail, int socket, struct err *err)
+static int try_ring(struct err *err)
+{
+	struct ring *ring;
+	int ret = ring_new(&ring, err);
+
+	if (ret < 0)
+		return ret;
+	ret = ring_make(ring, 1, err);
+	ring_free(ring);
+	return ret;
+}
+
+static int confine(struct jail *jail, int socket, struct err *err, struct err *ring_err)
 {
 	const struct jail_limits limits = {
 		.memory = MIB(128), .n_threads = 1, .socket = socket, .output = -1};
@@ -45,32 +57,20 @@ static int confine(struct jail *jail, int socket, struct err *err)
 		return ret;
 	if (jail_awaits_admission(jail) && msg_recv(socket, &go, sizeof(go), 0) <= 0)
 		return err_host(err, EPIPE, "jail: admission");
+	/* Where it is made for the devices of a cell. */
+	if (try_ring(ring_err) == 0)
+		ring_err->text[0] = '\0';
 	return jail_confine(jail, &limits, NULL, err);
-}
-
-/* As it is made for the devices of a cell. */
-static int try_ring(struct err *err)
-{
-	struct ring *ring;
-	int ret = ring_new(&ring, err);
-
-	if (ret < 0)
-		return ret;
-	ret = ring_seal(ring, err);
-	ring_free(ring);
-	return ret;
 }
 
 static _Noreturn void be_cell(struct jail *jail, int socket)
 {
 	struct word word = {0};
-	int ret = confine(jail, socket, &word.err);
+	int ret = confine(jail, socket, &word.err, &word.ring_err);
 
 	word.holds = jail->holds;
 	if (ret == 0)
 		word.err.text[0] = '\0';
-	if (ret == 0 && try_ring(&word.ring_err) == 0)
-		word.ring_err.text[0] = '\0';
 	_exit(msg_send(socket, &word, sizeof(word), 0) < 0);
 }
 

@@ -12,7 +12,7 @@
 #define STOP_INTERVAL_NS 1000000
 
 /* Kinds of the loop's own operations. */
-enum { TAG_WAKE, TAG_ARM, TAG_STOP, N_TAGS };
+enum { TAG_WAKE, TAG_ARM, TAG_STOP };
 
 static struct ring_tag own_tag(const struct loop *loop, uint16_t kind)
 {
@@ -92,15 +92,20 @@ static bool turn(void *owner)
 	return false;
 }
 
+int loop_open(struct loop *loop, unsigned n_ops, struct err *err)
+{
+	int ret = ring_new(&loop->ring, err);
+
+	return ret == 0 ? ring_make(loop->ring, n_ops + LOOP_OPS, err) : ret;
+}
+
 int loop_init(struct loop *loop, int wake_fd, struct err *err)
 {
 	static const struct ring_owner_ops ops = {.complete = complete, .turn = turn};
 	int ret;
 
 	loop->wake_fd = wake_fd;
-	if ((ret = ring_new(&loop->ring, err)) < 0)
-		return ret;
-	if ((ret = ring_add_owner(loop->ring, &ops, loop, N_TAGS, &loop->owner)) < 0 ||
+	if ((ret = ring_add_owner(loop->ring, &ops, loop, LOOP_OPS, &loop->owner)) < 0 ||
 	    (ret = ring_add_file(loop->ring, wake_fd, &loop->wake_file)) < 0)
 		return err_host(err, -ret, "io_uring");
 	return 0;

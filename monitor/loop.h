@@ -37,7 +37,12 @@ struct loop {
 	_Atomic bool stopped;                    /* [io] writes: nothing is in flight any more */
 };
 
-/* Makes a loop without a thread. `wake_fd` is an eventfd. Errors: the host's. */
+#define LOOP_OPS 3 /* of its own, in flight at most */
+
+/* Makes the loop's ring, for its devices' `n_ops` operations; before the set-up filter. Errors: the host's. */
+MUST_CHECK int loop_open(struct loop *loop, unsigned n_ops, struct err *err);
+
+/* After that, makes a loop without a thread. `wake_fd` is an eventfd. Errors: the host's. */
 MUST_CHECK int loop_init(struct loop *loop, int wake_fd, struct err *err);
 
 /* Gives it a device, whose doorbells are the eventfds in `doorbells`. Errors: the host's. */

@@ -140,6 +140,15 @@ static int add_slot(struct virtio *virtio, uint64_t len, struct err *err)
 	return 0;
 }
 
+int virtio_open(struct virtio *virtio, unsigned n_loops, unsigned n_ops, struct err *err)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; i < n_loops && ret == 0; i++)
+		ret = loop_open(&virtio->loops[i], n_ops, err);
+	return ret;
+}
+
 int virtio_init(struct virtio *virtio, const struct virtio_config *config, struct err *err)
 {
 	uint64_t len = (uint64_t)config->n_devices * MMIO_VIRTIO_LEN;

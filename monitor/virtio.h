@@ -53,6 +53,10 @@ struct virtio_place {
 	bool sticky; /* isr=sticky */
 };
 
+/* Makes the rings of `n_loops`, for `n_ops` operations each; before the set-up filter. Errors: the host's. */
+MUST_CHECK int virtio_open(struct virtio *virtio, unsigned n_loops, unsigned n_ops,
+			   struct err *err);
+
 /* Makes loops and the slot of pages. The caller has set vm_fd, gate and ending. Errors: the host's. */
 MUST_CHECK int virtio_init(struct virtio *virtio, const struct virtio_config *config,
 			   struct err *err);

@@ -83,6 +83,21 @@ unsigned vm_n_virtio(const struct vm_config *config)
 	return config->n_disks + (config->has_console ? 1U : 0) + (config->has_rng ? 1U : 0);
 }
 
+/* As many as all devices have in flight at most, their doorbells included. */
+static unsigned n_ops(const struct vm_config *config)
+{
+	unsigned n = (config->has_console ? VCON_OPS : 0) + (config->has_rng ? VRNG_OPS : 0);
+
+	for (unsigned i = 0; i < config->n_disks; i++)
+		n += VBLK_OPS(config->disks[i].block.n_queues);
+	return n;
+}
+
+int vm_open_rings(struct vm *vm, const struct vm_config *config, struct err *err)
+{
+	return virtio_open(&vm->virtio, vm_n_loops(config), n_ops(config), err);
+}
+
 unsigned vm_n_loops(const struct vm_config *config)
 {
 	unsigned n_devices = vm_n_virtio(config);

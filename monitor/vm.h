@@ -95,6 +95,12 @@ void vm_resize_console(struct vm *vm, uint16_t cols, uint16_t rows);
 void vm_resize_disk(struct vm *vm, unsigned disk, uint64_t len);
 
 /*
+ * Makes the rings of the VM to be, in the order of the jail: no filter sees what a ring does that is
+ * not restricted, so that none can be made once an image is read. Errors: the host's.
+ */
+MUST_CHECK int vm_open_rings(struct vm *vm, const struct vm_config *config, struct err *err);
+
+/*
  * Makes everything up to the vCPUs; nothing runs yet. The caller has set up `vm->uart.outlet`.
  * `config` must outlive the VM. Errors: -EINVAL for what --memory and --hugepages cannot have
  * together, else the host's.

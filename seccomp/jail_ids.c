@@ -56,9 +56,10 @@ int jail_drop_ids(struct jail *jail, struct err *err)
 		ret = become(jail->uid, jail->gid);
 	/*
 	 * Root of a container may have no nobody, or no right to become it: it stays what it is. A
-	 * namespace without a map has no nobody either: the supervisor knows who that is outside.
+	 * namespace without a map has no nobody either (EINVAL): the supervisor knows who that is
+	 * outside. Refused in a namespace of one's own it is only by a filter around us.
 	 */
-	is_kept = ret < 0 && !own_user_ns;
+	is_kept = ret < 0 && (!own_user_ns || ret == -EPERM);
 	if (ret < 0 && ((ret != -EINVAL && ret != -EPERM) || jail->ids_asked))
 		return err_host(err, -ret, "jail: ids %u and %u", jail->uid, jail->gid);
 	if ((ret = drop_capabilities()) < 0)

@@ -43,6 +43,14 @@ int jail_set_core(struct jail *jail, struct err *err)
 	return err_host(err, errno, "--core-sched: this kernel or CPU has no core scheduling");
 }
 
+/* Whoever starts us may have a lower limit already; or a filter around us that forbids to set one. */
+static bool is_within(int resource, rlim_t value)
+{
+	struct rlimit limit;
+
+	return getrlimit((__rlimit_resource_t)resource, &limit) == 0 && limit.rlim_cur <= value;
+}
+
 int jail_set_limits(const struct jail *jail, const struct jail_limits *limits, struct err *err)
 {
 	const struct {
@@ -60,15 +68,20 @@ int jail_set_limits(const struct jail *jail, const struct jail_limits *limits, s
 		{RLIMIT_NPROC, limits->n_threads + KERNEL_THREADS,
 		 (jail->holds & JAIL_HAS_USER_NS) != 0},
 	};
+	int ret = 0;
 
 	keep_pages_unmerged();
 	for (size_t i = 0; i < ARRAY_LEN(list); i++) {
 		const struct rlimit limit = {list[i].value, list[i].value};
 
-		/* EPERM: whoever starts us has a lower limit already. */
-		if (list[i].is_set &&
-		    setrlimit((__rlimit_resource_t)list[i].resource, &limit) < 0 && errno != EPERM)
+		if (!list[i].is_set ||
+		    setrlimit((__rlimit_resource_t)list[i].resource, &limit) == 0 ||
+		    (errno == EPERM && is_within(list[i].resource, list[i].value)))
+			continue;
+		if (errno != EPERM)
 			return err_host(err, errno, "jail: limit %d", list[i].resource);
+		if (ret == 0)
+			ret = jail_without(jail, err, EPERM, "resource limits");
 	}
-	return 0;
+	return ret;
 }

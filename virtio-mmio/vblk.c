@@ -329,7 +329,7 @@ static void init_vdev(struct vdev *vdev, const struct vblk_config *config)
 		vdev->queue_sizes[i] = VBLK_QUEUE_SIZE;
 	vdev->config_len = sizeof(fields);
 	memcpy(vdev->config, &fields, sizeof(fields));
-	vdev->n_ops = VBLK_SLOTS + 1;
+	vdev->n_ops = VBLK_OPS(0);
 }
 
 static int init_overlay(struct vblk *vblk, const struct vblk_config *config, struct err *err)

@@ -21,8 +21,10 @@
 #include "virtio-mmio/vblk_request.h"
 #include "virtio-mmio/vdev.h"
 
-#define VBLK_SLOTS      64
-#define VBLK_QUEUE_SIZE 128
+#define VBLK_SLOTS 64
+/* In flight at most, with a doorbell for each queue and a timer. */
+#define VBLK_OPS(n_queues) (VBLK_SLOTS + 1 + (n_queues))
+#define VBLK_QUEUE_SIZE    128
 #define VBLK_TURN_BYTES                                                                            \
 	(UINT64_C(16) << 20) /* started in one turn: the host may copy them at once */
 #define VBLK_CHAIN_MAX                                                                             \

@@ -287,7 +287,7 @@ int vcon_init(struct vcon *vcon, const struct vcon_config *config, const struct 
 			 .queue_sizes = {VCON_QUEUE_SIZE, VCON_QUEUE_SIZE},
 			 .config_len = sizeof(struct virtio_console_config),
 			 .mem = mem,
-			 .n_ops = 2 * N_OPS}, /* with their cancellations */
+			 .n_ops = VCON_OPS - N_QUEUES},
 		.config = config,
 		.no_input = config->input < 0,
 		.broken = config->output < 0,

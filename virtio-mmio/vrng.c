@@ -104,5 +104,5 @@ void vrng_init(struct vrng *vrng, const struct mem *mem)
 				       .n_queues = 1,
 				       .queue_sizes = {VRNG_QUEUE_SIZE},
 				       .mem = mem,
-				       .n_ops = 1}};
+				       .n_ops = VRNG_OPS - 1}};
 }

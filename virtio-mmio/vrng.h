@@ -14,6 +14,7 @@
 #define VRNG_WINDOW_BYTES (1U << 18)
 #define VRNG_WINDOW_NS    INT64_C(100000000)
 #define VRNG_QUEUE_SIZE   64
+#define VRNG_OPS          2U /* in flight at most: a doorbell and a timer */
 #define VRNG_IOV          8
 
 struct vrng { /* [io] */

@@ -20,13 +20,13 @@
 #include "iouring-io/ring.h"
 #include "seccomp/jail_stages.h"
 
-enum { TAG_READ, TAG_SWAPPED, TAG_SYNC, TAG_TIMEOUT };
+enum { TAG_READ, TAG_DISK, TAG_SYNC, TAG_TIMEOUT };
 
 static struct jail jail = {.mode = JAIL_DEFAULT, .socket = -1, .output = -1};
 static struct ring *ring;
 static uint16_t owner;
 static unsigned event_file, disk_file;
-static int event, other_disk;
+static int event;
 static uint64_t count;
 static char text[8], bytes[8];
 static const struct iovec iov = {text, sizeof(text)};
@@ -48,10 +48,9 @@ static void read_disk(uint16_t kind)
 static void complete(void *unused, struct ring_tag tag, int32_t result)
 {
 	(void)unused;
-	if (tag.kind == TAG_READ && result == 8 && count == 1 &&
-	    ring_swap_file(ring, disk_file, other_disk) == 0)
-		read_disk(TAG_SWAPPED);
-	else if (tag.kind == TAG_SWAPPED && result == 8 && memcmp(text, "another", 8) == 0)
+	if (tag.kind == TAG_READ && result == 8 && count == 1)
+		read_disk(TAG_DISK);
+	else if (tag.kind == TAG_DISK && result == 8 && memcmp(text, "the one", 8) == 0)
 		ring_fsync(ring, tag_of(TAG_SYNC), disk_file);
 	else if (tag.kind == TAG_SYNC && result == 0 &&
 		 getrandom(bytes, sizeof(bytes), 0) == sizeof(bytes))
@@ -98,8 +97,7 @@ static bool make_ring(int disk, struct err *err)
 
 	event = fcntl(unmoved, F_DUPFD_CLOEXEC, JAIL_EVENTS);
 	close(unmoved);
-	return event >= JAIL_EVENTS && ring_new(&ring, err) == 0 &&
-	       ring_add_owner(ring, &ops, NULL, 4, &owner) == 0 &&
+	return event >= JAIL_EVENTS && ring_add_owner(ring, &ops, NULL, 4, &owner) == 0 &&
 	       ring_add_file(ring, event, &event_file) == 0 &&
 	       ring_add_file(ring, disk, &disk_file) == 0 && ring_seal(ring, err) == 0;
 }
@@ -112,7 +110,8 @@ static void live(int disk)
 	pthread_t thread;
 	struct err err;
 
-	if (jail_filter(&jail, NULL, &err) < 0 || !make_ring(disk, &err) ||
+	if (ring_new(&ring, &err) < 0 || ring_make(ring, 4, &err) < 0 ||
+	    jail_filter(&jail, NULL, &err) < 0 || !make_ring(disk, &err) ||
 	    pthread_create(&thread, NULL, loop, NULL) != 0 ||
 	    jail_seal(&jail, JAIL_CONTROL, &err) < 0)
 		_exit(3);
@@ -130,7 +129,6 @@ static int run(void)
 
 	if (WITH_SANITIZER)
 		cr_skip_test("the sanitizers make calls of their own");
-	other_disk = disk_of("another");
 	pid = fork();
 	if (pid == 0) {
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
@@ -184,4 +182,24 @@ Test(loop, does_nothing_else)
 		status = run();
 		cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS, "%zu: %#x", i, status);
 	}
+}
+
+/* Whoever takes the cell over by its image: a ring without restrictions does what no filter sees. */
+Test(loop, no_ring_is_made_once_there_is_a_filter)
+{
+	int status;
+	pid_t pid;
+
+	if (WITH_SANITIZER)
+		cr_skip_test("the sanitizers make calls of their own");
+	pid = fork();
+	if (pid == 0) {
+		struct err err;
+
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+		prctl(PR_SET_DUMPABLE, 0);
+		_exit(jail_filter(&jail, NULL, &err) < 0 || make_another_ring());
+	}
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS, "%#x", status);
 }

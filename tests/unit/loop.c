@@ -27,6 +27,7 @@ static void set_up(void)
 	env.process = getpid();
 	vcpu_adopt_thread(&control);
 	cr_assert_eq(vcpu_install_handler(VCPU_KICK_SIGNAL, &err), 0);
+	cr_assert_eq(loop_open(&loop, 0, &err), 0, "%s", err.text);
 	cr_assert_eq(loop_init(&loop, eventfd(0, EFD_CLOEXEC), &err), 0, "%s", err.text);
 	loop.jail = &jail;
 	loop.ending = &ending;
