@@ -16,7 +16,7 @@
 
 #define VCON_QUEUE_SIZE 128
 #define VCON_IOV        (2 * VCON_QUEUE_SIZE)
-#define VCON_OPS        8U                 /* in flight at most, with cancellations and doorbells */
+#define VCON_OPS        8U                /* in flight at most, with cancellations and doorbells */
 #define VCON_CHAINS     64                /* of one write */
 #define VCON_WRITE_MAX  ((size_t)1 << 20) /* bytes of one: a guest's buffers may be all its memory */
 
