@@ -45,6 +45,20 @@ static int check_ids(const struct config *config, struct err *err)
 	return 0;
 }
 
+/* A cell that is root outside is what strict is there to refuse. */
+static int check_root(const struct config *config, struct err *err)
+{
+	if (config->jail != JAIL_STRICT)
+		return 0;
+	if (config->uid == 0)
+		return err_input(err,
+				 "--uid: 0 is root, which --jail=strict does not let a cell be");
+	if (config->gid == 0)
+		return err_input(
+			err, "--gid: 0 is root's, which --jail=strict does not let a cell have");
+	return 0;
+}
+
 /* One terminal, one guest's port. */
 static int check_streams(const struct config *config, struct err *err)
 {
@@ -75,6 +89,8 @@ int config_check(const struct config *config, struct err *err)
 
 	if (ret == 0)
 		ret = check_jail(config, err);
+	if (ret == 0)
+		ret = check_root(config, err);
 	if (ret == 0 && config->initrd != NULL && config->image == NULL)
 		ret = err_input(err, "--initrd: the built-in guest takes none; name an IMAGE");
 	if (ret == 0)

@@ -35,7 +35,7 @@ $(OUT)/tests/boot/access: $(OUT)/perf/access.o
 # mayfly with a cell that turns hostile once its jail is closed.
 ATTACKER := $(OUT)/attacker
 $(ATTACKER): $(OUT)/monitor/main.o $(ATTACKS) $(LIBRARY)
-	$(call say,LD,$@) $(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=vcpu_run,--wrap=vm_start,--wrap=jail_seal $^ $(LIBS) -o $@
+	$(call say,LD,$@) $(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=vcpu_run,--wrap=ring_run,--wrap=vm_start,--wrap=jail_seal $^ $(LIBS) -o $@
 
 # Programs of their own, for the thread sanitizer: Criterion cannot live with it.
 THREAD_TESTS := $(call test_programs,threads)

@@ -411,6 +411,10 @@ Test(options, that_are_wrong_are_named_with_their_value)
 		"--uid=0");
 	REFUSED("--gid: not together with --jail=off, which changes no id", "--gid=0",
 		"--jail=off");
+	REFUSED("--uid: 0 is root, which --jail=strict does not let a cell be", "--uid=0",
+		"--jail=strict");
+	REFUSED("--gid: 0 is root's, which --jail=strict does not let a cell have", "--gid=0",
+		"--jail=strict");
 	REFUSED("--core-sched=on: not together with --jail=off, which keeps nobody off a core",
 		"--core-sched=on", "--jail=off");
 	REFUSED("--disk: \"foo\": there is no such key", "-d", "a.img,foo=1");

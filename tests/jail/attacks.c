@@ -68,10 +68,12 @@ static struct run attack_among(const char *n_vcpus, const char *name, const char
 	char victim_word[16];
 
 	snprintf(victim_word, sizeof(victim_word), "%d", (int)victim);
-	return run_program((const char *const[]){"/bin/sh", "-c", "exec \"$0\" \"$@\" $$", attacker,
-						 "run", "--timeout", "20s", "-c", n_vcpus, jail,
-						 "--", name, vcpu, victim_word, NULL},
-			   NULL);
+	return run_program(
+		(const char *const[]){"/bin/sh", "-c", "exec \"$0\" \"$@\" $$", attacker, "run",
+				      "--timeout", "20s", "-c", n_vcpus, jail,
+				      strcmp(vcpu, "loop") == 0 ? "--rng=on" : "--rng=off", "--",
+				      name, vcpu, victim_word, NULL},
+		NULL);
 }
 
 static struct run attack_from(const char *name, const char *jail, const char *vcpu)
@@ -96,6 +98,9 @@ static bool may_lack(const char *name)
 	return false;
 }
 
+/* vCPU 0's, which is the control thread, too; another vCPU's; a loop's. */
+static const char *const threads[] = {"0", "1", "loop"};
+
 static unsigned make_all(const struct attack *attacks, bool as_root)
 {
 	unsigned n_proven = 0;
@@ -108,12 +113,11 @@ static unsigned make_all(const struct attack *attacks, bool as_root)
 					  (free.status == LACKING && may_lack(attack->name)),
 				  "%s proves nothing: %d, %s", attack->name, free.status, free.err);
 		n_proven += free.status == CAME_THROUGH;
-		for (int vcpu = 0; vcpu < 2; vcpu++) {
-			struct run closed = attack_from(attack->name, "--jail=default",
-							vcpu == 0 ? "0" : "1");
+		for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
+			struct run closed = attack_from(attack->name, "--jail=default", threads[i]);
 
-			cr_expect(holds(&closed), "%s on vCPU %d: %d, %s", attack->name, vcpu,
-				  closed.status, closed.err);
+			cr_expect(holds(&closed), "%s on thread %s: %d, %s", attack->name,
+				  threads[i], closed.status, closed.err);
 		}
 	}
 	return n_proven;

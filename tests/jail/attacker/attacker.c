@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * attacker.c - mayfly whose cell turns hostile at the moment its jail is closed, or once it has read
- * its image: the linker puts this vcpu_run() and vm_start() into the place of the real ones (--wrap).
+ * its image: the linker puts this vcpu_run(), ring_run() and vm_start() into the place of the real ones
+ * (--wrap).
  * The third vCPU comes late to its jail_seal(). Nothing else of mayfly is different.
  *
- * `attacker run [OPTIONS] -- ATTACK VCPU VICTIM SUPERVISOR`; VCPU is `all` for an attack by all. The
+ * `attacker run [OPTIONS] -- ATTACK VCPU VICTIM SUPERVISOR`; VCPU is `all` for an attack by all, or `loop`. The
  * run ends with status 1 where the attack came through, 0 where it failed, 2 where this kernel does not
  * have what it is about; or the cell is killed.
  */
@@ -25,10 +26,14 @@
 enum vcpu_stop __wrap_vcpu_run(struct vcpu *vcpu);
 int __wrap_vm_start(struct vm *vm, struct err *err);
 int __real_vm_start(struct vm *vm, struct err *err);
+int __wrap_ring_run(struct ring *ring);
+int __real_ring_run(struct ring *ring);
 
 int __real_jail_seal(const struct jail *jail, enum jail_role role, struct err *err);
 int __wrap_jail_seal(const struct jail *jail, enum jail_role role, struct err *err);
 
+static struct vm *attacked; /* these two from vm_start() on */
+static char *words[WORDS];
 static _Atomic unsigned n_sealed; /* vCPUs beside the first, under their final filters */
 
 int __wrap_jail_seal(const struct jail *jail, enum jail_role role, struct err *err)
@@ -82,7 +87,7 @@ static bool is_lacking(int error)
 }
 
 /* The words of the command line as the loader wrote it into guest memory. */
-static unsigned read_words(const struct vcpu *vcpu, char *words[WORDS])
+static unsigned read_words(const struct vcpu *vcpu)
 {
 	static char line[LAYOUT_CMDLINE_MAX];
 	unsigned n = 0;
@@ -98,7 +103,7 @@ static pid_t to_pid(const char *word)
 	return (pid_t)strtol(word, NULL, 10);
 }
 
-static struct scene set_scene(struct vcpu *vcpu, char *words[WORDS])
+static struct scene set_scene(struct vcpu *vcpu)
 {
 	const struct vm *vm = container_of(vcpu - vcpu->index, struct vm, vcpus);
 	const struct jail *jail = vm->config->jail;
@@ -113,24 +118,25 @@ static struct scene set_scene(struct vcpu *vcpu, char *words[WORDS])
 
 int __wrap_vm_start(struct vm *vm, struct err *err)
 {
-	char *words[WORDS];
-
-	if (read_words(&vm->vcpus[0], words) == WORDS) {
+	attacked = vm;
+	if (read_words(&vm->vcpus[0]) == WORDS) {
 		const struct attack *attack = find_in(lies_in_set_up, words[0]);
-		const struct scene scene = set_scene(&vm->vcpus[0], words);
+		const struct scene scene = set_scene(&vm->vcpus[0]);
 
 		if (attack != NULL)
 			attack->make(&scene);
+	} else {
+		ending_set(&vm->ending, END_EXIT, 97);
 	}
 	return __real_vm_start(vm, err);
 }
 
-static uint32_t attack(struct vcpu *vcpu, char *words[WORDS])
+static uint32_t attack(struct vcpu *vcpu)
 {
 	const struct attack *attack = find(words[0]);
 	const struct vm *vm = container_of(vcpu - vcpu->index, struct vm, vcpus);
 	const bool is_open = vm->config->jail->mode == JAIL_OFF;
-	struct scene scene = set_scene(vcpu, words);
+	struct scene scene = set_scene(vcpu);
 	char line[128];
 	int error, len;
 
@@ -147,23 +153,25 @@ static uint32_t attack(struct vcpu *vcpu, char *words[WORDS])
 
 static bool is_attacker(const struct vcpu *vcpu, const char *word)
 {
-	return strcmp(word, "all") == 0 || strtoul(word, NULL, 10) == vcpu->index;
+	return strcmp(word, "all") == 0 ||
+	       (strcmp(word, "loop") != 0 && strtoul(word, NULL, 10) == vcpu->index);
+}
+
+/* On the thread of a loop, which is under its final filter. */
+int __wrap_ring_run(struct ring *ring)
+{
+	struct vcpu *vcpu = &attacked->vcpus[0];
+
+	if (strcmp(words[1], "loop") != 0)
+		return __real_ring_run(ring);
+	ending_set(&attacked->ending, END_EXIT, attack(vcpu));
+	return 0;
 }
 
 enum vcpu_stop __wrap_vcpu_run(struct vcpu *vcpu)
 {
-	static char *words[WORDS];
-	static _Atomic bool ready;
-
-	if (vcpu->index == 0 && !atomic_load(&ready)) {
-		if (read_words(vcpu, words) < WORDS)
-			ending_set(vcpu->env->ending, END_EXIT, 97);
-		atomic_store(&ready, true);
-	}
-	while (!atomic_load(&ready))
-		;
 	if (ending_get(vcpu->env->ending, NULL) == END_NONE && is_attacker(vcpu, words[1]))
-		ending_set(vcpu->env->ending, END_EXIT, attack(vcpu, words));
+		ending_set(vcpu->env->ending, END_EXIT, attack(vcpu));
 	while (ending_get(vcpu->env->ending, NULL) == END_NONE)
 		;
 	return VCPU_ENDED;
